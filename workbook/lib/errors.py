@@ -1,0 +1,40 @@
+"""The one exception family of the library.
+
+::
+
+    WorkbookError
+    ├── BadInput      what the user gave cannot be taken: names the value, what is allowed, what to do
+    └── Refusal       QEMU would refuse: `message` is QEMU's exact text, `advice` what to do about it
+        └── Abort     QEMU would abort (SIGABRT): `message` is what it leaves on stderr
+"""
+
+__all__ = ("Abort", "BadInput", "Refusal", "WorkbookError")
+
+
+class WorkbookError(Exception):
+    """Root of everything the library raises on purpose; `str()` is always one clear line or QEMU's text."""
+
+
+class BadInput(WorkbookError, ValueError):
+    """Input that cannot be read or does not make sense; the text is one line that says what is allowed."""
+
+
+class Refusal(WorkbookError):
+    """What a QEMU would refuse, as a result.
+
+    Parameters
+    ----------
+    message
+        QEMU's text, byte for byte, without the ``qemu-system-x86_64:`` prefix.
+    advice
+        What the user can change so that QEMU accepts; empty where nothing is known.
+    """
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+
+class Abort(Refusal):
+    """QEMU would not refuse but die (``abort()``); `message` is its last line on stderr."""
