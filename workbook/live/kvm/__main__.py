@@ -1,0 +1,197 @@
+"""The command ``python -m workbook.live.kvm``: measure this host and compare with the prediction."""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from workbook.lib.errors import BadInput, WorkbookError
+from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
+
+from . import Layout, Measurement, Timing, measure, this_host, time_slots
+from .device import DEVICE, KvmDevice, Progress
+from .host import kvm_parameters
+
+__all__ = ("TABLE", "TIMING_COUNTS", "main")
+
+TABLE: Final = (
+    (Layout.packed(1, TiB), False),
+    (Layout.packed(1, TiB), True),
+    (Layout.packed(256, 4 * GiB), False),
+    (Layout.packed(1, 512 * GiB), False),
+    (Layout.packed(1, 64 * GiB), False),
+    (Layout.packed(1, 4 * GiB), False),
+    (Layout.packed(1, GiB), False),
+    (Layout.packed(1024, 4 * MiB), False),
+    (Layout.packed(32_000, 4 * KiB), False),
+)
+"""Layouts that the command measures if it is told nothing else, with and without dirty log."""
+
+TIMING_COUNTS: Final = (1, 10, 100, 1_000, 10_000, 32_000)
+"""Numbers of memslots whose adding and removing the command times."""
+
+_NUMBERS: Final = re.compile(r"\[\s+((?:\d+,?\s+)+)\]")
+_COLUMNS: Final = ("total", "rmap", "gfn_track", "lpage_info", "dirty_bitmap")
+
+
+def _report(
+    measurements: Sequence[Measurement], timings: Sequence[Timing], arguments: Sequence[str], device: Path
+) -> dict[str, Any]:
+    with KvmDevice(device) as kvm:
+        nr_memslots, spaces = kvm.nr_memslots, kvm.address_spaces
+    return {
+        "about": "memslots measured on /dev/kvm; bytes and seconds; memslots as [count, size, start]",
+        "command": shlex.join(["python", "-m", "workbook.live.kvm", *arguments]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "kernel": platform.release(),
+        "kvm_parameters": kvm_parameters(),
+        "nr_memslots": nr_memslots,
+        "address_spaces": spaces,
+        "host": this_host().to_json(),
+        "measurements": [measurement.to_json() for measurement in measurements],
+        "timing": [asdict(timing) for timing in timings],
+    }
+
+
+def _write(path: Path, report: dict[str, Any]) -> None:
+    """Write `report` so that the file is always complete: the old one or the new one."""
+    # lists of numbers stay on one line: that is what people compare
+    text = _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", json.dumps(report, indent=1)) + "\n"
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).chmod(0o644)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written ({error.strerror}): give a file in a folder that exists") from error
+
+
+def _row(measurement: Measurement) -> str:
+    kilobytes = [f"{measurement.measured.total // KiB:,}"]
+    by_part = measurement.measured.by_part
+    kilobytes += ["-"] * 4 if by_part is None else [f"{size // KiB:,}" for size in by_part.values()]
+    verdict = "equal" if by_part is not None else f"within {format_size(measurement.uncertainty)}"
+    if not measurement.agrees:
+        predicted = (measurement.predicted.total, *measurement.predicted.as_dict().values())
+        verdict = f"DIFFERS from {' / '.join(f'{size // KiB:,}' for size in predicted)}"
+    if measurement.disturbed:
+        verdict += " (another VM changed meanwhile)"
+    name = f"{measurement.layout}{', dirty log' if measurement.dirty_log else ''}"
+    return f"{name:<32}" + "".join(f"{number:>13}" for number in kilobytes) + f"  {verdict}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m workbook.live.kvm",
+        description="Measure what memslots cost this host's kernel and compare with the prediction.",
+        epilog="Everything is given back at the end, also after Ctrl-C. Other VMs are not touched.",
+    )
+    parser.add_argument("--table", action="store_true", help="measure the standard layouts (default)")
+    parser.add_argument("--random", type=int, metavar="N", default=0, help="measure N random layouts")
+    parser.add_argument(
+        "--seed", type=int, metavar="S", default=0, help="first seed of the random layouts (default: 0)"
+    )
+    parser.add_argument("--timing", action="store_true", help="time adding and removing 1 to 32,000 memslots of 4 KiB")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write everything to FILE as JSON")
+    parser.add_argument("--device", type=Path, metavar="PATH", default=DEVICE, help=f"KVM's device (default: {DEVICE})")
+    return parser
+
+
+def _plan(options: argparse.Namespace) -> list[tuple[Layout, bool]]:
+    """Return the layouts to measure, each without or with dirty log."""
+    table = TABLE if options.table or not (options.random or options.timing) else ()
+    seeds = range(options.seed, options.seed + options.random)
+    return [*table, *((Layout.random(seed), seed % 2 == 1) for seed in seeds)]
+
+
+def _measure_all(plan: Sequence[tuple[Layout, bool]], device: Path, progress: Progress | None) -> Iterator[Measurement]:
+    """Measure and print one after the other; what does not fit is said and left out."""
+    if plan:
+        print(f"{'kB':<32}" + "".join(f"{name:>13}" for name in _COLUMNS) + "  prediction", flush=True)
+    for layout, dirty_log in plan:
+        try:
+            measurement = measure(layout, dirty_log=dirty_log, device=device, progress=progress)
+        except BadInput as error:
+            print(f"{layout!s:<32} skipped: {error}")
+            continue
+        print(_row(measurement), flush=True)
+        yield measurement
+
+
+def _time_all(counts: Sequence[int], device: Path, progress: Progress | None) -> Iterator[Timing]:
+    """Time and print one after the other."""
+    for count in counts:
+        timing = time_slots(count, device=device, progress=progress)
+        print(f"{count:>6} memslots: {timing.add_seconds:.6f} s to add, {timing.remove_seconds:.6f} s to remove")
+        yield timing
+
+
+def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    if options.random < 0 or options.seed < 0:
+        raise BadInput("--random and --seed must be 0 or more")
+    if options.output and not options.output.parent.is_dir():
+        raise BadInput(f"{options.output.parent} is not a folder: give --output a file in a folder that exists")
+    with KvmDevice(options.device):
+        pass  # refuse before anything is printed
+    plan = _plan(options)
+    counts = TIMING_COUNTS if options.timing else ()
+    with ExitStack() as stack:
+        progress = _bar(stack, 2 * (sum(len(layout) for layout, _ in plan) + sum(counts)))
+        measurements = list(_measure_all(plan, options.device, progress))
+        timings = list(_time_all(counts, options.device, progress))
+    if options.output:
+        _write(options.output, _report(measurements, timings, arguments, options.device))
+    if plan and not measurements:
+        raise BadInput("nothing could be measured: see the lines above")
+    return 0 if all(measurement.agrees for measurement in measurements) else 1
+
+
+def _bar(stack: ExitStack, total: int) -> Progress | None:
+    """Return a progress bar's update on a terminal, if tqdm (extra ``live``) is installed."""
+    if not sys.stderr.isatty():
+        return None
+    try:
+        from tqdm import tqdm  # noqa: PLC0415 - an optional dependency
+    except ImportError:
+        return None
+    bar: AbstractContextManager[Any] = tqdm(total=total, unit=" ioctls", leave=False)
+    entered = stack.enter_context(bar)
+
+    def update(count: int) -> None:
+        entered.update(count)
+
+    return update
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments`; return its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options, arguments)
+    except WorkbookError as error:
+        print(f"workbook.live.kvm: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("workbook.live.kvm: interrupted; all memslots have been given back", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
