@@ -61,7 +61,8 @@ def find_qemu(path: str | os.PathLike[str] | None = None) -> QemuBinary:
     found = shutil.which(wanted)
     if found is None:
         raise QemuMissing(
-            f"{wanted} is not here: install QEMU >= {_dotted(MINIMUM_VERSION)} (package qemu-system-x86) or give its path"
+            f"{wanted} is not here: install QEMU >= {_dotted(MINIMUM_VERSION)} (package qemu-system-x86)"
+            " or give the path of one"
         )
     absolute = Path(found).resolve()
     return _checked(absolute, absolute.stat().st_mtime_ns)

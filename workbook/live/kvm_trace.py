@@ -56,6 +56,8 @@ class KvmTrace:
         return {"ioctls": _by_space(ioctls), "live": _by_space(live), "live_device_memory": _by_space(device)}
 
     def _read(self) -> None:
+        if not self.path.exists():  # QEMU opens it with the first event
+            return
         with self.path.open("rb") as file:
             file.seek(self._offset)
             new = file.read()

@@ -33,7 +33,7 @@ _COMMANDS: Final = (
 def device_key(device: Mapping[str, Any]) -> str:
     """Name of a memory device of `query-memory-devices`: its id, without one its backend's."""
     data = device["data"]
-    return str(data.get("id") or data["memdev"].rpartition("/")[2])
+    return str(data.get("id") or data.get("memdev", "").rpartition("/")[2])
 
 
 def observe(
@@ -114,9 +114,8 @@ def _mapped(tree: list[str], device: Mapping[str, Any]) -> dict[str, Any]:
 
     RAM that is mapped as a whole counts as one memslot without a number.
     """
-    first = device.get("memaddr", device.get("addr"))
-    assert first is not None
-    after = first + device.get("max-size", device.get("size"))
+    first = device.get("memaddr", device.get("addr", 0))
+    after = first + device.get("max-size", device.get("size", 0))
     index: list[int | None] = []
     largest: int | None = None
     for line in tree[1:]:

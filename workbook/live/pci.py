@@ -106,7 +106,9 @@ class PciFunction:
         probe = int.from_bytes(read_config(self.qtest, self.number, register, 4), "little")
         size = (~(probe & ~0xF) & 0xFFFFFFFF) + 1
         if size > WINDOW_SIZE:
-            raise ValueError(f"BAR {bar} of PCI function {self.number:#x} has {size:#x} bytes, room is {WINDOW_SIZE:#x}")
+            raise ValueError(
+                f"BAR {bar} of PCI function {self.number:#x} has {size:#x} bytes, room is {WINDOW_SIZE:#x}"
+            )
         write_config(self.qtest, self.number, register, address)
         if probe & _BAR_64_BIT:
             write_config(self.qtest, self.number, register + 4, 0)

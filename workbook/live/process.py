@@ -5,13 +5,15 @@ ends, however it ends; if this program is killed, the kernel kills QEMU (PR_SET_
 """
 
 import ctypes
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -37,11 +39,14 @@ _HARNESS: Final = (
     ("-qtest-log", "/dev/null"),
 )
 _TRACING: Final = (("-D", f"{TMP}/{_TRACE}"), ("-trace", f"enable={EVENT}"))
-_FOREIGN: Final = frozenset({"-bios", "-qtest", "-qtest-log", "-D", "-daemonize", "-S", "-preconfig", "--preconfig"})
+_FOREIGN: Final = frozenset({"-bios", "-qtest", "-qtest-log", "-D", "-daemonize", "-S", "-preconfig"})
+_MACHINE: Final = frozenset({"-machine", "-M"})
 _PR_SET_PDEATHSIG: Final = 1
 _SOCKET_PATH_LIMIT: Final = 100
 """sun_path has 108 bytes; the rest is for the names of the sockets."""
 _POLL: Final = 0.002
+_DYING: Final = 2.0
+"""Seconds between the end of a connection and the end of the process, at most."""
 
 
 _T = TypeVar("_T")
@@ -94,7 +99,7 @@ def with_harness(argv: Sequence[str]) -> list[str]:
     """
     plain = without_harness(argv)
     for option in plain[1:]:
-        if option in _FOREIGN:
+        if option.replace("--", "-", 1) in _FOREIGN:
             raise BadInput(f"{option} cannot be given: the harness sets it, or could not control QEMU with it")
     extra = [] if {"-display", "-nographic"} & set(plain) else ["-display", "none"]
     pairs = _HARNESS + (_TRACING if argv_accel(plain) == "kvm" else ())
@@ -103,10 +108,10 @@ def with_harness(argv: Sequence[str]) -> list[str]:
 
 def argv_accel(argv: Sequence[str]) -> str:
     """Accelerator that a command line names (``kvm``, ``tcg`` ...), ``"auto"`` where it leaves it to QEMU."""
-    for option, value in zip(argv, argv[1:], strict=False):
+    for option, value in itertools.pairwise(argv):
         if option == "-accel":
             return value.split(",")[0].removeprefix("accel=")
-        if option in {"-machine", "-M"}:
+        if option in _MACHINE:
             for part in value.split(","):
                 if part.startswith("accel="):
                     return part.removeprefix("accel=").split(":")[0]
@@ -115,18 +120,22 @@ def argv_accel(argv: Sequence[str]) -> str:
 
 def with_accel(argv: Sequence[str], accel: str) -> list[str]:
     """Return the arguments with another accelerator."""
+    program, *words = argv
     kept: list[str] = []
-    skip = False
-    for index, word in enumerate(argv):
-        if skip or word == "-enable-kvm":
-            skip = False
-        elif word == "-accel":
-            skip = True
-        elif index and argv[index - 1] in {"-machine", "-M"}:
-            kept.append(",".join(part for part in word.split(",") if not part.startswith("accel=")))
-        else:
+    for before, word in zip([program, *words], words, strict=False):
+        if word in {"-accel", "-enable-kvm"} or before == "-accel":
+            continue
+        if before not in _MACHINE:
             kept.append(word)
-    return [*kept[:1], "-accel", accel, *kept[1:]]
+        elif machine := ",".join(part for part in word.split(",") if not part.startswith("accel=")):
+            kept.append(machine)
+        else:  # nothing but the accelerator was given
+            kept.pop()
+    return [program, "-accel", accel, *kept]
+
+
+class Silent(Exception):
+    """QEMU answers, but what must happen does not happen in time."""
 
 
 class QemuProcess:
@@ -217,12 +226,19 @@ class QemuProcess:
         if self._process is not None and (status := self._process.poll()) is not None:
             raise QemuDied(status, self.new_stderr())
 
-    def explain(self, error: Exception) -> WorkbookError:
-        """Say why a connection broke: QEMU died (given a moment to do so) or hangs."""
-        assert self._process is not None
-        patience = _POLL if isinstance(error.__cause__, TimeoutError) else 1.0
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn a broken connection into what is behind it: `QemuDied`, or `QemuHangs`."""
         try:
-            status = self._process.wait(patience)
+            yield
+        except (QmpBroken, QtestBroken, Silent) as error:
+            raise self._explain(error) from error
+
+    def _explain(self, error: Exception) -> WorkbookError:
+        assert self._process is not None
+        silent = isinstance(error, Silent) or isinstance(error.__cause__, TimeoutError)
+        try:
+            status = self._process.wait(_POLL if silent else _DYING)
         except subprocess.TimeoutExpired:
             return QemuHangs(self._text(f"QEMU does not answer ({error})"))
         return QemuDied(status, self.new_stderr())
@@ -255,15 +271,11 @@ class QemuProcess:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-Broken = (QmpBroken, QtestBroken)
-"""What a connection raises when QEMU is gone or silent; `QemuProcess.explain` says which."""
-
-
 def _temporary_directory() -> Path:
     directory = tempfile.mkdtemp(prefix="memslots-")
     if len(directory) > _SOCKET_PATH_LIMIT - len(f"/{_QTEST}"):
         Path(directory).rmdir()
-        directory = tempfile.mkdtemp(prefix="memslots-", dir="/tmp")  # noqa: S108 (the only short path there is)
+        directory = tempfile.mkdtemp(prefix="memslots-", dir="/tmp")  # the only short path there is
     return Path(directory)
 
 

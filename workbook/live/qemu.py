@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from workbook.lib.errors import BadInput
 
-from .actions import Session
+from .actions import perform
 from .binary import QemuBinary, QemuMissing, find_qemu, usable_accel
 from .process import QemuDied, QemuHangs, argv_accel, with_accel, with_harness, without_harness
+from .session import Session
 
 __all__ = (
     "DEFAULT_TIMEOUT",
@@ -53,8 +54,9 @@ def play(
         directory; a vhost-user backend of the command line listens on ``TMP/<its device's id>``. The harness adds
         firmware, sockets and trace.
     actions
-        What to do, each as the ``action`` of a recording's step; the first one is ``{"op": "start"}``. A second start is
-        the destination of a migration, with the same arguments; the source then has no ``-incoming``.
+        What to do, each as the ``action`` of a recording's step (see `actions.perform`); the first one is
+        ``{"op": "start"}``. A second start is the destination of a migration, with the same arguments; the source
+        then has no ``-incoming``.
     vhost_backends
         Limit that each vhost-user backend of the command line reports, by device id; ``None`` as limit: a backend
         without CONFIGURE_MEM_SLOTS.
@@ -127,7 +129,8 @@ def _play_one(
     try:
         with session:
             for action in actions:
-                steps.append({"action": dict(action), **session.perform(action), **side})
+                step = perform(session, action)
+                steps.append({"action": dict(action), **step, **side})
     except QemuDied as death:
         step = {"action": dict(actions[len(steps)]), "error": death.summary}
         if not steps and death.status > 0 and death.stderr:  # it refused its arguments, and says why

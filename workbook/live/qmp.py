@@ -25,7 +25,7 @@ class QmpBroken(ConnectionError):
     """The QMP connection is gone or silent."""
 
 
-class QmpRefusal(Exception):  # noqa: N818 (an answer of QEMU, not a failure of the program)
+class QmpRefusal(Exception):
     """QEMU answered a command with an error; the text is its description."""
 
 
@@ -44,7 +44,7 @@ def _wait(work: Coroutine[Any, Any, _T], timeout: float) -> _T:
         future.cancel()
         raise QmpBroken(f"QMP: no answer in {timeout:g} s") from error
     except ExecuteError as error:
-        raise QmpRefusal(error.error.desc) from error
+        raise QmpRefusal(error.error.error.desc) from error
     except (QMPError, OSError, EOFError) as error:
         raise QmpBroken(f"QMP: {error}") from error
     except BaseException:  # KeyboardInterrupt: the work must not go on behind our back
@@ -102,34 +102,16 @@ class Qmp:
 
         return _wait(run(), self._timeout)
 
-    def execute_and_await(
-        self, command: str, arguments: dict[str, Any] | None, event: str, timeout: float | None = None
-    ) -> dict[str, Any] | None:
-        """Run a command and wait for an event that follows it.
+    def execute_and_await(self, command: str, arguments: dict[str, Any] | None, event: str) -> None:
+        """Run a command and wait for an event that follows it; raises as `execute` does."""
 
-        Parameters
-        ----------
-        timeout
-            Seconds to wait for the event; ``None``: as for an answer.
-
-        Returns
-        -------
-        dict or None
-            The event's data; ``None`` where it did not come in time.
-        """
-
-        async def run() -> dict[str, Any] | None:
+        async def run() -> None:
             listener = EventListener(event)
             with self._client.listen(listener):
                 await self._client.execute(command, arguments)
-                try:
-                    message = await asyncio.wait_for(listener.get(), limit)
-                except TimeoutError:
-                    return None
-            return dict(message.get("data", {}))
+                await listener.get()
 
-        limit = self._timeout if timeout is None else timeout
-        return _wait(run(), limit + self._timeout)
+        _wait(run(), self._timeout)
 
     def monitor(self, line: str) -> str:
         """Run one command of the human monitor and return its text."""

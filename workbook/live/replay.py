@@ -42,9 +42,7 @@ class Difference:
         return f"step {self.step}, {self.field}: recorded {_short(self.recorded)}, now {_short(self.shown)}"
 
 
-def compare(
-    recorded: Mapping[str, Any], fresh: Mapping[str, Any], *, without_kvm: bool = False
-) -> Difference | None:
+def compare(recorded: Mapping[str, Any], fresh: Mapping[str, Any], *, without_kvm: bool = False) -> Difference | None:
     """First difference between the steps of two recordings; ``None`` where they are equal.
 
     Parameters

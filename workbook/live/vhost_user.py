@@ -1,7 +1,7 @@
 """A vhost-user backend with a chosen memslot limit, for QEMU's vhost-user devices.
 
-It moves no data: it takes part in the protocol so far that a device starts, tells the limit it was given and counts what
-QEMU tells about memory (docs/interop/vhost-user.rst, QEMU 10.0).
+It moves no data: it takes part in the protocol so far that a device starts, tells the limit it was given and counts
+what QEMU tells about memory (docs/interop/vhost-user.rst, QEMU 10.0).
 """
 
 import os
@@ -15,12 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-__all__ = ("VhostUserBackend",)
+from workbook.lib.errors import WorkbookError
+
+__all__ = ("BackendFailed", "VhostUserBackend")
 
 _HEADER: Final = struct.Struct("<III")
 _VERSION, _REPLY, _NEED_REPLY = 0x1, 0x4, 0x8
 _MAX_FDS: Final = 16
-
 
 
 class Request(IntEnum):
@@ -48,6 +49,10 @@ _ONE_QUEUE: Final = 1
 _DRAIN_TIMEOUT: Final = 10.0
 
 
+class BackendFailed(WorkbookError):
+    """A backend's thread ended because of a message that it could not take, or hangs."""
+
+
 class VhostUserBackend:
     """One backend on a unix socket; it serves in its own thread until it is closed.
 
@@ -64,7 +69,13 @@ class VhostUserBackend:
     def __init__(self, path: Path, slots: int | None, *, config: bool = False) -> None:
         self._path = path
         self._slots = slots
-        self._config = config
+        slots_feature = 0 if slots is None else _CONFIGURE_MEM_SLOTS
+        self._numbers: dict[int, int] = {
+            Request.GET_FEATURES: _VERSION_1 | _PROTOCOL_FEATURES,
+            Request.GET_PROTOCOL_FEATURES: _REPLY_ACK | (_CONFIG if config else 0) | slots_feature,
+            Request.GET_QUEUE_NUM: _ONE_QUEUE,
+            Request.GET_MAX_MEM_SLOTS: slots or 0,
+        }
         self._regions = 0
         self._started = False
         self._connections = 0
@@ -111,11 +122,16 @@ class VhostUserBackend:
         dict
             ``max_mem_slots``, ``regions`` (memory regions now), ``started``, ``connections`` and ``messages`` (how
             many of each memory message since the backend listens).
+
+        Raises
+        ------
+        BackendFailed
+            The backend's thread does not serve any more.
         """
         self._drained.clear()
         self._alarm.send(b"x")
         if not self._drained.wait(_DRAIN_TIMEOUT) or self._failure:
-            raise RuntimeError(f"vhost-user backend {self._path.name}: {self._failure or 'its thread hangs'}")
+            raise BackendFailed(f"vhost-user backend {self._path.name}: {self._failure or 'its thread hangs'}")
         return {
             "max_mem_slots": self._slots,
             "regions": self._regions,
@@ -178,25 +194,14 @@ class VhostUserBackend:
             return False
         return True
 
-    def _answer(self, request: int, payload: bytes) -> bytes | None:  # noqa: PLR0911 (one return for each message)
+    def _answer(self, request: int, payload: bytes) -> bytes | None:
+        """Take note of a message; return its answer, ``None`` where the protocol has none."""
         if request in _COUNTED:
             self._messages[Request(request).name] += 1
         match request:
-            case Request.GET_FEATURES:
-                return struct.pack("<Q", _VERSION_1 | _PROTOCOL_FEATURES)
-            case Request.GET_PROTOCOL_FEATURES:
-                features = _REPLY_ACK | (_CONFIG if self._config else 0)
-                return struct.pack("<Q", features | (_CONFIGURE_MEM_SLOTS if self._slots is not None else 0))
-            case Request.GET_QUEUE_NUM:
-                return struct.pack("<Q", _ONE_QUEUE)
-            case Request.GET_MAX_MEM_SLOTS:
-                return struct.pack("<Q", self._slots or 0)
-            case Request.GET_CONFIG:  # offset, size, flags, then the content, all zero here
-                return payload[:12] + bytes(len(payload) - 12)
-            case Request.GET_VRING_BASE:  # stops the ring
+            case Request.GET_VRING_BASE:
                 self._started = False
-                return payload[:4] + struct.pack("<I", 0)
-            case Request.SET_VRING_KICK:  # starts it
+            case Request.SET_VRING_KICK:
                 self._started = True
             case Request.SET_MEM_TABLE:
                 (self._regions,) = struct.unpack_from("<I", payload)
@@ -204,4 +209,13 @@ class VhostUserBackend:
                 self._regions += 1
             case Request.REM_MEM_REG:
                 self._regions -= 1
-        return None
+        return self._reply(request, payload)
+
+    def _reply(self, request: int, payload: bytes) -> bytes | None:
+        match request:
+            case Request.GET_CONFIG:  # offset, size, flags, then the content, all zero here
+                return payload[:12] + bytes(len(payload) - 12)
+            case Request.GET_VRING_BASE:
+                return payload[:4] + struct.pack("<I", 0)
+        number = self._numbers.get(request)
+        return None if number is None else struct.pack("<Q", number)

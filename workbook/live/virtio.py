@@ -1,7 +1,7 @@
 """Guest drivers over qtest: virtio-pci (modern), and on top of it virtio-mem.
 
-The driver negotiates VERSION_1 and, for virtio-mem, UNPLUGGED_INACCESSIBLE, has one virtqueue of its own in guest RAM and
-waits for each answer (virtio 1.2, sections 2.7, 4.1 and 5.15).
+The driver negotiates VERSION_1 and, for virtio-mem, UNPLUGGED_INACCESSIBLE, has one virtqueue of its own in guest RAM
+and waits for each answer (virtio 1.2, sections 2.7, 4.1 and 5.15).
 """
 
 import struct
@@ -115,7 +115,9 @@ class VirtioPci:
                 bars.add(bar)
             at = following & ~3
         if not {_COMMON, _NOTIFY} <= self._capabilities.keys() or len(bars) != 1:
-            raise DriverRefused(f"PCI function {self._pci.number:#x} has no modern virtio interface: disable-modern=off")
+            raise DriverRefused(
+                f"PCI function {self._pci.number:#x} has no modern virtio interface: disable-modern=off"
+            )
         (self._bar,) = bars
 
     def map(self) -> None:
@@ -130,11 +132,6 @@ class VirtioPci:
 
     def _set_status(self, status: int) -> str:
         return self._common("b", 20, status)
-
-    @property
-    def status(self) -> int:
-        """The device status byte."""
-        return self._qtest.read_memory(self._at(_COMMON, 20), 1)[0]
 
     def device_config(self, size: int) -> bytes:
         """Read the first `size` bytes of the device's own configuration space."""
@@ -203,16 +200,19 @@ class VirtioPci:
         Raises
         ------
         DriverRefused
-            The device gives no answer in time.
+            The driver is not running, or the device gives no answer in time.
         """
         memory = self._queue_memory
+        used_index, status = read(memory + _USED + 2, 2), read(self._at(_COMMON, 20), 1)
         # The index lives in guest memory only: so the driver goes on after a migration without knowing of it
-        (index,) = struct.unpack("<H", self._qtest.read_memory(memory + _AVAIL + 2, 2))
+        answers = self._qtest.run([read(memory + _AVAIL + 2, 2), status])
+        (index,) = struct.unpack("<H", unhex(answers[0]))
+        if not unhex(answers[1])[0] & _DRIVER_OK:
+            raise DriverRefused("the driver of the virtio device is not running (DRIVER_OK is clear): start it first")
         following = (index + 1) & 0xFFFF
         table = struct.pack("<QIHH", memory + _REQUEST, len(request), _DESCRIPTOR_NEXT, 1)
         table += struct.pack("<QIHH", memory + _RESPONSE, room, _DESCRIPTOR_WRITE, 0)
-        used_index, status = read(memory + _USED + 2, 2), read(self._at(_COMMON, 20), 1)
-        answers = self._qtest.run(
+        self._qtest.run(
             [
                 write(memory + _REQUEST, request),
                 write(memory + _RESPONSE, bytes(room)),
