@@ -5,10 +5,11 @@
     WorkbookError
     ├── BadInput      what the user gave cannot be taken: names the value, what is allowed, what to do
     └── Refusal       QEMU would refuse: `message` is QEMU's exact text, `advice` what to do about it
+        ├── BadValue  ... because a value of the command line cannot be read
         └── Abort     QEMU would abort (SIGABRT): `message` is what it leaves on stderr
 """
 
-__all__ = ("Abort", "BadInput", "Refusal", "WorkbookError")
+__all__ = ("Abort", "BadInput", "BadValue", "Refusal", "WorkbookError")
 
 
 class WorkbookError(Exception):
@@ -28,12 +29,35 @@ class Refusal(WorkbookError):
         QEMU's text, byte for byte, without the ``qemu-system-x86_64:`` prefix.
     advice
         What the user can change so that QEMU accepts; empty where nothing is known.
+
+    Attributes
+    ----------
+    where
+        The option at fault as QEMU prints it (``-device virtio-mem-pci,id=vm0``); empty for a monitor command.
+    warnings
+        What QEMU warned of before it refused.
     """
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.advice = advice
+        self.where = ""
+        self.warnings: tuple[str, ...] = ()
+
+    @property
+    def stderr(self) -> str:
+        """The lines that QEMU prints, without its program name."""
+        prefix = f"{self.where}: " if self.where else ""
+        lines = [f"{prefix}warning: {warning}" for warning in self.warnings]
+        return "\n".join([*lines, f"{prefix}{self.message}"])
+
+
+class BadValue(Refusal, BadInput):
+    """A value that neither QEMU nor we can read: `message` is QEMU's text, `str()` is `advice`, which names the value."""
+
+    def __str__(self) -> str:
+        return self.advice
 
 
 class Abort(Refusal):

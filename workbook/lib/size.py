@@ -9,7 +9,19 @@ from typing import Final
 
 from .errors import BadInput
 
-__all__ = ("EXABYTE_LIMIT", "EiB", "GiB", "KiB", "MiB", "PiB", "TiB", "format_size", "parse_size", "round_down", "round_up")
+__all__ = (
+    "EXABYTE_LIMIT",
+    "EiB",
+    "GiB",
+    "KiB",
+    "MiB",
+    "PiB",
+    "TiB",
+    "format_size",
+    "parse_size",
+    "round_down",
+    "round_up",
+)
 
 KiB: Final = 1 << 10
 MiB: Final = 1 << 20
@@ -21,7 +33,9 @@ EXABYTE_LIMIT: Final = 1 << 64
 """Sizes are uint64 in QEMU: everything is below this."""
 
 _FACTORS: Final = {"": 1, "B": 1, "K": KiB, "M": MiB, "G": GiB, "T": TiB, "P": PiB, "E": EiB}
-_SIZE = re.compile(r"\s*\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<whole>[0-9]+)?(?:\.(?P<fraction>[0-9]*))?(?P<suffix>[bBkKmMgGtTpPeE])?)")
+_SIZE = re.compile(
+    r"\s*\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<whole>[0-9]+)?(?:\.(?P<fraction>[0-9]*))?(?P<suffix>[bBkKmMgGtTpPeE])?)"
+)
 _IEC = re.compile(r"(?<=[KMGTPE])iB$|(?<=[KMGTPE])B$")
 
 

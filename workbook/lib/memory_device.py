@@ -1,0 +1,314 @@
+"""Memory devices on their bus: the plug checks in QEMU's order and words, and first-fit placement.
+
+Sources: hw/mem/memory-device.c, hw/mem/pc-dimm.c (QEMU 7.2 with the RFC series, 8.2, 10.0; facts A.07, A.08, B.6).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import BadInput, Refusal
+from .pc import PcLayout
+from .region import MemoryRegion
+from .rules.base import Decision, RuleSet
+from .scenario import Dimm, MemoryBackend, Pmem, VirtioMem
+from .size import KiB, MiB, format_size, round_up
+from .virtio_mem import MIN_BLOCK_SIZE, VirtioMemDevice, default_block_size
+
+__all__ = ("MemoryDevice", "Placement", "check_realize", "check_virtio_mem_properties", "dimm_slot", "place")
+
+
+@dataclass
+class MemoryDevice:
+    """A plugged memory device.
+
+    Attributes
+    ----------
+    addr
+        Guest-physical start.
+    decision
+        How its RAM is cut.
+    virtio_mem
+        The device's state; None for DIMMs and virtio-pmem, which are mapped as a whole.
+    slot
+        DIMM slot.
+    hotplugged
+        Came by ``device_add``.
+    """
+
+    spec: VirtioMem | Dimm | Pmem
+    backend: MemoryBackend
+    ram: MemoryRegion
+    addr: int
+    decision: Decision
+    virtio_mem: VirtioMemDevice | None = None
+    slot: int = 0
+    hotplugged: bool = False
+    _shown: tuple[object, MemoryRegion] | None = field(default=None, repr=False)
+
+    @property
+    def id(self) -> str:
+        """The device's id, as error texts show it."""
+        return self.spec.id or ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its memory region."""
+        return self.ram.size
+
+    @property
+    def end(self) -> int:
+        """First guest-physical address behind it."""
+        return self.addr + self.size
+
+    @property
+    def mapped(self) -> int:
+        """Memslots that it uses now."""
+        return len(self.virtio_mem.mapped) if self.virtio_mem else 1
+
+    def region(self, rules: RuleSet, base: int) -> MemoryRegion:
+        """Return what the device puts into the device-memory container that starts at `base`."""
+        if self.virtio_mem is None or self.decision.direct:
+            return self.ram.at(self.addr - base)
+        mapped = self.virtio_mem.mapped
+        if self._shown is None or self._shown[0] is not mapped:
+            # slots do not overlap: their order in the container does not matter, so no sorting is needed
+            slots = tuple(self._slot(rules, index) for index in mapped)
+            container = MemoryRegion.container(rules.container_name, self.size, reversed(slots))
+            self._shown = (mapped, container)
+        return self._shown[1].at(self.addr - base)
+
+    def _slot(self, rules: RuleSet, index: int) -> MemoryRegion:
+        offset = self.decision.offset(index)
+        alias = MemoryRegion.alias_of(
+            self.ram, rules.slot_name.format(index), offset, self.decision.size(index), unmergeable=rules.unmergeable
+        )
+        return alias.at(offset)
+
+    def qmp(self) -> dict[str, Any]:
+        """Return the element of ``query-memory-devices``."""
+        identity = {"id": self.spec.id} if self.spec.id is not None else {}
+        memdev = f"/objects/{self.backend.id}"
+        if self.virtio_mem:
+            device = self.virtio_mem
+            data = {
+                "memaddr": self.addr,
+                "node": device.node,
+                "requested-size": device.requested_size,
+                "size": device.size,
+                "max-size": self.size,
+                "block-size": device.block_size,
+                "memdev": memdev,
+            }
+        elif isinstance(self.spec, Dimm):
+            data = {
+                "addr": self.addr,
+                "slot": self.slot,
+                "node": self.spec.node,
+                "size": self.size,
+                "memdev": memdev,
+                "hotplugged": self.hotplugged,
+                "hotpluggable": True,
+            }
+        else:
+            data = {"memaddr": self.addr, "size": self.size, "memdev": memdev}
+        return {"type": self.spec.type, "data": identity | data}
+
+    def monitor_lines(self) -> list[str]:
+        """Return the lines of ``info memory-devices``: sizes decimal, addresses hexadecimal."""
+        element = self.qmp()
+        lines = [f'Memory device [{element["type"]}]: "{self.id}"']
+        for key, value in element["data"].items():
+            if key == "id":
+                continue
+            shown = (
+                f"{value:#x}"
+                if key in {"memaddr", "addr"}
+                else str(value).lower()
+                if isinstance(value, bool)
+                else value
+            )
+            lines.append(f"  {key}: {shown}")
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a device goes, and what QEMU warns of on the way."""
+
+    addr: int
+    warnings: tuple[str, ...] = ()
+
+
+def place(
+    layout: PcLayout, devices: Iterable[MemoryDevice], size: int, align: int, *, hint: int, size_multiple: int = 1
+) -> Placement:
+    """Find the address of a new device (``memory_device_get_free_addr``): first fit, ascending.
+
+    Parameters
+    ----------
+    devices
+        Those that are plugged.
+    hint
+        The address the user wants; 0 for none.
+    size_multiple
+        What the size must be a multiple of (QEMU before 8.2: the alignment).
+
+    Raises
+    ------
+    Refusal
+        With the words of hw/mem/memory-device.c.
+    """
+    base, end = layout.device_memory_base, layout.device_memory_base + layout.device_memory_size
+    warnings = ()
+    if base % align:
+        warnings = (
+            f"the alignment ({align:#x}) exceeds the expected maximum alignment, memory will get fragmented and not all "
+            "'maxmem' might be usable for memory devices.",
+        )
+    try:
+        return Placement(_free_addr(devices, (base, end), size, align, hint, size_multiple), warnings)
+    except Refusal as refusal:
+        refusal.warnings = warnings
+        raise
+
+
+def _free_addr(
+    devices: Iterable[MemoryDevice], area: tuple[int, int], size: int, align: int, hint: int, size_multiple: int
+) -> int:
+    base, end = area
+    if hint % align:
+        raise Refusal(f"address must be aligned to {align:#x} bytes", f"use {round_up(hint, align):#x}")
+    if size % size_multiple:
+        raise Refusal(*wrong_size(size_multiple))
+    addr = hint or round_up(base, align)
+    if hint and (addr < base or addr + size > end):
+        raise Refusal(
+            f"can't add memory device [{addr:#x}:{size:#x}], usable range for memory devices [{base:#x}:{end - base:#x}]",
+            "leave the address to QEMU, or stay inside the usable range",
+        )
+    for other in sorted(devices, key=lambda one: one.addr):
+        if other.addr < addr + size and addr < other.end:
+            if hint:
+                raise Refusal(
+                    f"address range conflicts with memory device id='{other.id or '(unnamed)'}'",
+                    "leave the address to QEMU, or choose another",
+                )
+            addr = round_up(other.end, align)
+        elif other.addr >= addr + size:
+            break
+    if addr + size > end:
+        raise Refusal(
+            "could not find position in guest address space for memory device - memory fragmented due to alignments",
+            "raise maxmem or slots=, plug the devices with large blocks first, or use smaller blocks",
+        )
+    return addr
+
+
+def wrong_size(multiple: int) -> tuple[str, str]:
+    """Return QEMU's words for a memory backend of an odd size, and advice."""
+    return f"backend memory size must be multiple of {multiple:#x}", f"use a multiple of {format_size(multiple)}"
+
+
+def dimm_slot(spec: Dimm, devices: Iterable[MemoryDevice], ram_slots: int) -> int:
+    """Choose the DIMM slot (hw/mem/pc-dimm.c).
+
+    Raises
+    ------
+    Refusal
+        No slots, all taken, or the wanted one is.
+    """
+    taken = {one.slot for one in devices if isinstance(one.spec, Dimm)}
+    if spec.slot != -1 and not 0 <= spec.slot < ram_slots:
+        raise Refusal(
+            f"invalid slot number {spec.slot}, valid range is [0-{(ram_slots - 1) & ((1 << 64) - 1)}]",
+            "leave the slot to QEMU, or raise slots= of -m",
+        )
+    if not ram_slots:
+        raise Refusal("no slots where allocated, please specify the 'slots' option", "add slots=N to -m")
+    if spec.slot != -1:
+        if spec.slot in taken:
+            raise Refusal(f"slot {spec.slot} is busy", "choose another slot")
+        return spec.slot
+    free = next((slot for slot in range(ram_slots) if slot not in taken), None)
+    if free is None:
+        raise Refusal("no free slots available", "raise slots= of -m")
+    return free
+
+
+def check_virtio_mem_properties(spec: VirtioMem) -> None:
+    """Check what QEMU checks while it sets a virtio-mem device's properties.
+
+    Raises
+    ------
+    Refusal
+        The block size is below 1 MiB or not a power of two.
+    """
+    if spec.block_size and spec.block_size < MIN_BLOCK_SIZE:
+        raise Refusal(f"'block-size' property has to be at least {MIN_BLOCK_SIZE:#x}", "use 1 MiB or more")
+    if spec.block_size & (spec.block_size - 1):
+        raise Refusal("'block-size' property has to be a power of two", "use 1M, 2M, 4M, 8M ...")
+
+
+def block_size_of(spec: VirtioMem, backend: MemoryBackend) -> int:
+    """Return the block size in force."""
+    return spec.block_size or default_block_size(backend.page_size)
+
+
+def check_realize(
+    spec: VirtioMem, backend: MemoryBackend, addr: int, *, dynamic: bool, nodes: int = 1
+) -> tuple[str, ...]:
+    """Check what QEMU checks when a placed virtio-mem device is realized; return its warnings.
+
+    Raises
+    ------
+    Refusal
+        In the order and words of hw/virtio/virtio-mem.c.
+    """
+    block = block_size_of(spec, backend)
+    if backend.prealloc:
+        raise Refusal(
+            f"'memdev' property specifies a memdev with preallocation enabled: {backend.id}. "
+            "Instead, specify 'prealloc=on' for the virtio-mem device. ",
+            "move prealloc=on from the memory backend to the device",
+        )
+    if spec.node >= nodes:
+        # the missing blank is QEMU's
+        raise Refusal(
+            f"'node' property has value '{spec.node}', which exceedsthe number of numa nodes: {nodes}", "use node 0"
+        )
+    if dynamic and spec.unplugged_inaccessible not in (None, "on"):
+        raise Refusal(
+            "'dynamic-memslots' property set to 'on' requires 'unplugged-inaccessible' to be 'on'",
+            "set unplugged-inaccessible=on, or dynamic-memslots=off",
+        )
+    warnings = ()
+    if block < backend.page_size:
+        raise Refusal(
+            f"'block-size' property has to be at least the page size ({backend.page_size:#x})",
+            f"use {format_size(backend.page_size)} or more",
+        )
+    if block < default_block_size(backend.page_size):
+        warnings = (
+            "'block-size' property is smaller than the default block size "
+            f"({default_block_size(backend.page_size) // MiB:x} MiB)",
+        )
+    for what, value in (("'requested-size' property", spec.requested_size), ("'memaddr' property", addr)):
+        if value % block:
+            raise Refusal(
+                f"{what} has to be multiples of 'block-size' ({block:#x})", f"use a multiple of {format_size(block)}"
+            )
+    if backend.size % block:
+        raise Refusal(
+            # the missing blank is QEMU's
+            f"'memdev' property memdev size has to be multiples of'block-size' ({block:#x})",
+            f"use a multiple of {format_size(block)}",
+        )
+    return warnings
+
+
+def ram_region(backend: MemoryBackend) -> MemoryRegion:
+    """Return the RAM of a memory backend as a region named by its id."""
+    if backend.size <= 0:
+        raise BadInput(f"memory backend {backend.id!r} has size {backend.size}: it must be larger than 0")
+    return MemoryRegion.ram(backend.id, backend.size, has_fd=backend.has_fd, page_size=max(backend.page_size, 4 * KiB))

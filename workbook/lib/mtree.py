@@ -1,0 +1,207 @@
+"""``info mtree`` and ``info mtree -f``: write QEMU's text and read it back.
+
+Formats: QEMU system/memory.c (``mtree_print_mr``, ``mtree_print_flatview``; QEMU 7.2 to 10.0).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from .errors import BadInput
+from .flatview import FlatRange, FlatView
+from .region import MemoryRegion, RegionKind
+
+__all__ = ("flat_lines", "read_flat", "read_tree", "tree_lines")
+
+_MASK: Final = (1 << 64) - 1
+_RANGE: Final = (
+    r"(?P<start>[0-9a-f]{16})-(?P<end>[0-9a-f]{16}) \(prio (?P<prio>-?\d+), (?P<nv>nv-)?(?P<kind>[a-z/]+)\): "
+)
+_ALIAS: Final = r"alias (?P<alias>.*) @(?P<target>.*) (?P<from>[0-9a-f]{16})-(?P<to>[0-9a-f]{16})"
+_TREE_LINE: Final = re.compile(rf"(?P<indent> *){_RANGE}(?:{_ALIAS}|(?P<name>.*?))(?P<disabled> \[disabled\])?")
+_FLAT_LINE: Final = re.compile(rf" *{_RANGE}(?P<name>.*?)(?: @(?P<offset>[0-9a-f]{{16}}))?(?P<kvm>(?: KVM)*)")
+
+
+def _kind_word(region: MemoryRegion, *, root: bool) -> str:
+    """Return the type column; a container inside another region still prints as i/o."""
+    shown = region
+    while shown.target is not None:
+        shown = shown.target
+    word = "i/o" if shown.kind is RegionKind.CONTAINER and not root else str(shown.kind)
+    return ("nv-" if region.nonvolatile else "") + word
+
+
+def _span(start: int, size: int) -> str:
+    """Print both ends inclusively; a region of size 0 ends where it starts."""
+    return f"{start & _MASK:016x}-{(start + max(size, 1) - 1) & _MASK:016x}"
+
+
+def tree_lines(region: MemoryRegion, *, base: int = 0, level: int = 0, disabled: bool = False) -> list[str]:
+    """Print a region and what it holds as ``info mtree`` does, one line each.
+
+    Parameters
+    ----------
+    region
+        Root of the part to print.
+    base
+        Guest-physical address of the root's container.
+    level
+        Indentation of the root, two blanks each.
+    disabled
+        Show disabled regions too, marked (``info mtree -D``).
+    """
+    lines: list[str] = []
+    _print_tree(lines, region, base, level, disabled=disabled, root=False)
+    return lines
+
+
+def _print_tree(lines: list[str], region: MemoryRegion, base: int, level: int, *, disabled: bool, root: bool) -> None:
+    start = base + region.addr
+    if region.enabled or disabled:
+        text = f"{'  ' * level}{_span(start, region.size)} (prio {region.priority}, {_kind_word(region, root=root)}): "
+        if region.target is None:
+            text += region.name
+        else:
+            text += f"alias {region.name} @{region.target.name} {_span(region.target_offset, region.size)}"
+        lines.append(text + ("" if region.enabled else " [disabled]"))
+    for child in sorted(region.subregions, key=lambda one: (one.addr, -one.priority)):
+        _print_tree(lines, child, start, level + 1, disabled=disabled, root=False)
+
+
+def flat_lines(view: FlatView, *, accelerators: Sequence[str] = (), indent: str = "  ") -> list[str]:
+    """Print a flat view's ranges as ``info mtree -f`` does.
+
+    Parameters
+    ----------
+    view
+        Ranges to print.
+    accelerators
+        Words after a RAM range that the accelerator holds, one per address space (``("KVM",)``).
+    """
+    suffix = "".join(f" {word}" for word in accelerators)
+    lines = []
+    for one in view:
+        kind = "rom" if one.readonly and one.region.is_ram else str(one.region.kind)
+        nonvolatile = "nv-" if one.nonvolatile else ""
+        offset = f" @{one.offset:016x}" if one.offset else ""
+        lines.append(
+            f"{indent}{_span(one.start, one.size)} (prio {one.region.priority}, {nonvolatile}{kind}): "
+            f"{one.region.name}{offset}{suffix if one.region.is_ram else ''}"
+        )
+    return lines
+
+
+def read_tree(text: str | Iterable[str]) -> tuple[MemoryRegion, ...]:
+    """Read ``info mtree`` lines back to regions; printing them again gives the same text.
+
+    Nesting is taken from the indentation. Whether an inner ``i/o`` line was a container cannot be seen in
+    the text: with lines below it it is read as one. Alias targets become RAM of the size that is seen.
+
+    Returns
+    -------
+    The outermost regions, in the order of the text, at their absolute addresses.
+
+    Raises
+    ------
+    BadInput
+        A line is not of QEMU's form, or indented deeper than one level below the line before.
+    """
+    lines = text.splitlines() if isinstance(text, str) else text
+    found: list[tuple[int, int, MemoryRegion]] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        match = _TREE_LINE.fullmatch(line.rstrip("\r\n"))
+        if not match:
+            raise BadInput(f"line {number} is not an info mtree line: {line.strip()[:80]!r}")
+        found.append((len(match["indent"]), int(match["start"], 16), _region_of(match, number)))
+    if not found:
+        return ()
+    outer = min(indent for indent, _, _ in found)
+    roots, used = _nest(found, 0, outer, 0)
+    if used != len(found):  # pragma: no cover - _nest consumes everything at or below the outermost level
+        raise BadInput("info mtree text ends in the middle of a region")
+    return roots
+
+
+def _region_of(match: re.Match[str], number: int) -> MemoryRegion:
+    start, end = int(match["start"], 16), int(match["end"], 16)
+    if end < start:
+        raise BadInput(f"line {number}: the end {match['end']} lies before the start {match['start']}")
+    size = end - start + 1
+    try:
+        kind = RegionKind(match["kind"])
+    except ValueError:
+        kind = RegionKind.ALIAS
+    if kind is RegionKind.ALIAS:
+        raise BadInput(
+            f"line {number}: unknown region type {match['kind']!r}: known are container, i/o, ram, rom, romd, ramd"
+        )
+    target, offset = None, 0
+    if match["alias"] is not None:
+        offset = int(match["from"], 16)
+        target = MemoryRegion(match["target"], offset + size, kind)
+    return MemoryRegion(
+        match["name"] if target is None else match["alias"],
+        size,
+        kind if target is None else RegionKind.ALIAS,
+        priority=int(match["prio"]),
+        enabled=match["disabled"] is None,
+        nonvolatile=match["nv"] is not None,
+        target=target,
+        target_offset=offset,
+    )
+
+
+def _nest(
+    found: Sequence[tuple[int, int, MemoryRegion]], index: int, indent: int, base: int
+) -> tuple[tuple[MemoryRegion, ...], int]:
+    """Return the siblings at `indent` from `index` on, and where they end."""
+    siblings: list[MemoryRegion] = []
+    while index < len(found) and found[index][0] >= indent:
+        depth, start, region = found[index]
+        if depth != indent:
+            raise BadInput(f"region {region.name!r} is indented by {depth} blanks where {indent} were expected")
+        index += 1
+        children: tuple[MemoryRegion, ...] = ()
+        if index < len(found) and found[index][0] > indent:
+            children, index = _nest(found, index, indent + 2, start)
+        if children and region.kind is RegionKind.IO:
+            region = replace(region, kind=RegionKind.CONTAINER)
+        siblings.append(replace(region, addr=start - base, subregions=children))
+    return tuple(siblings), index
+
+
+def read_flat(text: str | Iterable[str]) -> FlatView:
+    """Read the range lines of ``info mtree -f`` back to a `FlatView`.
+
+    Raises
+    ------
+    BadInput
+        A line is not of QEMU's form, or the ranges are not sorted and disjoint.
+    """
+    ranges: list[FlatRange] = []
+    for number, line in enumerate(text.splitlines() if isinstance(text, str) else text, 1):
+        if not line.strip():
+            continue
+        match = _FLAT_LINE.fullmatch(line.rstrip("\r\n"))
+        if not match:
+            raise BadInput(f"line {number} is not an info mtree -f range: {line.strip()[:80]!r}")
+        start, end = int(match["start"], 16), int(match["end"], 16)
+        if end < start or (ranges and start < ranges[-1].end):
+            raise BadInput(f"line {number}: ranges must be sorted and disjoint: {line.strip()[:80]!r}")
+        offset = int(match["offset"] or "0", 16)
+        kind = match["kind"]
+        if kind not in RegionKind or kind == RegionKind.ALIAS:
+            raise BadInput(f"line {number}: unknown region type {kind!r}: known are i/o, ram, rom, romd, ramd")
+        readonly = kind == "rom"
+        region = MemoryRegion(
+            match["name"],
+            min(offset + end - start + 1, 1 << 64),
+            RegionKind(kind),
+            priority=int(match["prio"]),
+            readonly=readonly,
+        )
+        ranges.append(FlatRange(start, end - start + 1, region, offset, readonly, match["nv"] is not None))
+    return FlatView(tuple(ranges))

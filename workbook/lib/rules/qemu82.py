@@ -1,0 +1,72 @@
+"""What was merged: ``dynamic-memslots=on`` (QEMU 8.2, pull request of 12 October 2023, facts B.3 to B.9)."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from ..backend import UINT_MAX
+from ..errors import Refusal
+from .base import Budget, RuleSet, Trace
+
+__all__ = ("Qemu82", "Qemu100")
+
+SAFE_MAX_MEMSLOTS: Final = 509
+"""MEMORY_DEVICES_SAFE_MAX_MEMSLOTS: below this overall maximum every device gets one slot."""
+SOFT_MEMSLOT_LIMIT: Final = 256
+"""MEMORY_DEVICES_SOFT_MEMSLOT_LIMIT: over all memory devices, for automatic decisions."""
+
+
+class Qemu82(RuleSet):
+    """QEMU 8.2: 256 memslots over all memory devices, shared by size; one each in small environments."""
+
+    name: ClassVar[str] = "qemu-8.2"
+    unknown_properties: ClassVar[Mapping[str, str]] = {
+        name: f"Property 'virtio-mem-pci.{name}' not found" for name in ("max-memslots", "memslots", "used-memslots")
+    }
+    about: ClassVar[str] = "merged in QEMU 8.2: soft limit 256, slots follow plugged blocks"
+
+    def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:
+        """Off unless asked for."""
+        return bool(dynamic_memslots)
+
+    def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:
+        """Decide as ``memory_device_memslot_decision_limit`` does (hw/mem/memory-device.c)."""
+        consumers_max = [one for one in (budget.kvm_max, budget.vhost_max) if one is not None]
+        consumers_free = [one for one in (budget.kvm_free, budget.vhost_free) if one is not None]
+        overall = trace.note("max", min(consumers_max, default=UINT_MAX), "min(KVM limit, vhost limits)")
+        free = trace.note("free", min(consumers_free, default=UINT_MAX), "min(KVM free, vhost free)")
+        if overall < SAFE_MAX_MEMSLOTS:
+            return trace.note("limit", 1, f"max < {SAFE_MAX_MEMSLOTS}: one memslot per device")
+        required = trace.note("required", budget.required, "memslots promised to plugged memory devices")
+        if required >= SOFT_MEMSLOT_LIMIT:
+            return trace.note("limit", 1, f"required >= {SOFT_MEMSLOT_LIMIT}: the soft limit is used up")
+        reserved = trace.note("reserved", self.reserved(required, budget.used), "required - used")
+        soft = trace.note("soft budget", SOFT_MEMSLOT_LIMIT - required, f"{SOFT_MEMSLOT_LIMIT} - required")
+        if free < reserved:
+            return trace.note("limit", 1, "free < reserved")
+        available = trace.note("available", min(soft, free - reserved), "min(soft budget, free - reserved)")
+        if available < 1:
+            return trace.note("limit", 1, "nothing available")
+        if region_size == budget.device_memory_size:
+            return trace.note("limit", available, "no other memory device can follow: everything")
+        left = trace.bytes("space left", budget.device_memory_size - budget.used_region_size, "D - used region size")
+        if left <= 0:
+            # QEMU divides by zero here (undefined result); the plug fails for lack of space either way
+            return trace.note("limit", 1, "no space left")
+        share = trace.note("share", int(float(available) * region_size / left), "available * region size / space left")
+        return trace.note("limit", max(share, 1), "at least 1")
+
+    def check_vhost_limit(self, limit: int, automatic: int) -> None:
+        """Refuse a back end below 509 once a device has decided by itself (hw/virtio/vhost.c)."""
+        if limit < SAFE_MAX_MEMSLOTS and automatic:
+            raise Refusal(
+                "some memory device (like virtio-mem) decided how many memory slots to use based on the overall "
+                "number of memory slots; this vhost backend would further restricts the overall number of memory slots",
+                "Try plugging this vhost backend before plugging such memory devices.",
+            )
+
+
+class Qemu100(Qemu82):
+    """QEMU 10.0: the rules of 8.2; the count of used vhost memslots is kept per device (as fixed in June 2025)."""
+
+    name: ClassVar[str] = "qemu-10.0"
+    about: ClassVar[str] = "QEMU 10.0: the rules of 8.2"

@@ -1,0 +1,148 @@
+"""The RFC series of 13 October 2021, as posted and as evidently intended (facts A.02 to A.15).
+
+``20211013103330.26869-1-david@redhat.com``; quirks were confirmed on a QEMU 7.2 with the series applied.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from ..backend import UINT_MAX, GlobalVhostCount, VhostCount, u32
+from ..errors import Refusal
+from ..size import GiB
+from .base import Budget, DeviceState, Remap, RuleSet, Trace
+
+__all__ = ("Rfc2021",)
+
+TOTAL_CAP: Final = 4096
+"""RFC patch 08: cap of all memslots usable by memory devices."""
+DEVICE_CAP: Final = 1024
+"""RFC patch 12: at most so many memslots per device."""
+KEPT_FREE: Final = 16
+"""RFC patch 08: memslots kept for late vhost devices."""
+
+
+@dataclass(frozen=True)
+class Rfc2021(RuleSet):
+    """A share of all free memslots by size, slots of 2^k GiB, mapped as a prefix of the usable region.
+
+    Parameters
+    ----------
+    intended
+        Read step 5 of the heuristic as ``total - (used + reserved)``, as its comment says, instead of
+        ``total - used + reserved``, as it was posted.
+    """
+
+    intended: bool = False
+
+    container_name: ClassVar[str] = "virtio-mem-memslots"
+    slot_name: ClassVar[str] = "virtio-mem-memslot-{}"
+    remap_on: ClassVar[frozenset[Remap]] = frozenset({Remap.RESIZE})
+    one_transaction: ClassVar[bool] = False
+    vhost_user_max: ClassVar[int] = 4096
+    device_memory_first: ClassVar[bool] = False
+    size_aligns_as_address: ClassVar[bool] = True
+    resets_memory_first: ClassVar[bool] = False
+    decides_with_given_block_size: ClassVar[bool] = True
+    unplug_all_when_empty: ClassVar[bool] = False
+    unpluggable: ClassVar[bool] = False
+    shows_memslot_properties: ClassVar[bool] = True
+    unknown_properties: ClassVar[Mapping[str, str]] = {
+        "dynamic-memslots": "Property 'virtio-mem-pci.dynamic-memslots' not found",
+        "memslots": "Property 'virtio-mem.memslots' is not writable",
+        "used-memslots": "Property 'virtio-mem.used-memslots' is not writable",
+    }
+    about: ClassVar[str] = "RFC of October 2021: a share of all free memslots, slots follow the usable region"
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """``rfc-2021`` or ``rfc-2021-intended``."""
+        return "rfc-2021-intended" if self.intended else "rfc-2021"
+
+    def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:  # noqa: ARG002 - the series has no such property
+        """Every device has a container, also with one memslot."""
+        return True
+
+    def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:
+        """Decide as ``memory_devices_calc_memslot_limit`` of RFC patch 08 does; all integers are u32."""
+        vhost_free = trace.note(
+            "vhost free", UINT_MAX if budget.vhost_free is None else budget.vhost_free, "smallest limit - used memslots"
+        )
+        free = vhost_free
+        if budget.kvm_free is not None:
+            free = min(free, trace.note("KVM free", budget.kvm_free, "KVM limit - used memslots"))
+        free = trace.note("free", free, "min(vhost free, KVM free)")
+        used = trace.note("used", budget.used, "memslots mapped by plugged memory devices")
+        reserved = trace.note("reserved", u32(budget.reserved), "promised to them, not mapped yet")
+        total = trace.note("total", u32(used + reserved + free), "used + reserved + free")
+        total = trace.note("capped total", min(TOTAL_CAP, total), f"min({TOTAL_CAP}, total)")
+        if total <= u32(used + reserved):
+            free = trace.note("usable free", 0, "total <= used + reserved: nothing")
+        elif self.intended:
+            free = trace.note("usable free", total - (used + reserved), "total - (used + reserved), as intended")
+        else:
+            free = trace.note("usable free", u32(total - used + reserved), "total - used + reserved, as posted")
+        # IEEE doubles and two truncations, in QEMU's order: other orders differ by one
+        percent = trace.share(
+            "share", region_size / budget.device_memory_size if budget.device_memory_size else 0.0, "region size / D"
+        )
+        limit = trace.note("share of total", int(float(total) * percent), "trunc(total * share)")
+        limit = trace.note("less 10 %", int(0.9 * float(limit)), "trunc(0.9 * share of total)")
+        if limit > free:
+            free = trace.note(
+                "spare 16", free - KEPT_FREE if free > KEPT_FREE else 0, f"{KEPT_FREE} stay free for late vhost devices"
+            )
+            limit = min(limit, free)
+        return trace.note("limit", limit or 1, "at least 1")
+
+    def partition(
+        self, limit: int, region_size: int, block_size: int, max_memslots: int, trace: Trace
+    ) -> tuple[int, int]:
+        """Cut as ``virtio_mem_calc_nb_memslots`` and ``virtio_mem_prepare_memslots`` of RFC patch 12 do.
+
+        Doubles the slot size from 1 GiB until the limit is met. With an awkward `max_memslots` the count stays
+        at the user's value while fewer slots are needed: the surplus ones are never mapped and stay reserved.
+        """
+        limit = trace.note("device limit", min(limit, DEVICE_CAP), f"min({DEVICE_CAP}, limit)")
+        size = max(GiB, block_size)
+        while -(-region_size // size) > limit:
+            size *= 2
+        count = trace.note("needed", -(-region_size // size), f"slots of {size // GiB} GiB")
+        if max_memslots:
+            count = trace.note("user limit", min(max_memslots, count), "min(max-memslots, needed)")
+        if count == 1:
+            return 1, region_size
+        size = GiB
+        while -(-region_size // size) > count:
+            size *= 2
+        return count, trace.bytes("memslot size", size, "1 GiB, doubled until the count suffices")
+
+    def reserved(self, required: int, used: int) -> int:
+        """Sum of total - used, as unsigned."""
+        return u32(required - used)
+
+    def no_slots_message(self, consumer: str, required: int, available: int) -> str:
+        """Return the words of RFC patch 08."""
+        who = "KVM" if consumer == "kvm" else "a used vhost backend"
+        return f"{who} does not have enough free memory slots left ({required} vs. {available})"
+
+    def mapped(self, device: DeviceState) -> Sequence[int]:
+        """Every slot that starts inside the usable region: always a prefix."""
+        decision = device.decision
+        return decision.slots(0, device.usable_region_size)
+
+    def kvm_free(self, limit: int, used: Sequence[int]) -> int:
+        """One counter for all address spaces: with SMM every section counts twice; below 0 it wraps."""
+        return u32(limit - sum(used))
+
+    def vhost_count(self) -> VhostCount:
+        """One global counter."""
+        return GlobalVhostCount()
+
+    def check_vhost_used(self, limit: int, used: int, reserved: int) -> None:
+        """Refuse with the words of RFC patch 09."""
+        if u32(used + reserved) > limit:
+            raise Refusal(
+                "vhost backend memory slots limit is less than current number of used and reserved memory slots",
+                "plug the vhost device before the memory devices, or use a back end with more memory slots",
+            )

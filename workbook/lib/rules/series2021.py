@@ -1,0 +1,94 @@
+"""The series of 27 October 2021, "Expose device memory via multiple memslots" (v1; facts B.1).
+
+``20211027124531.57561-1-david@redhat.com``: the user says how many memslots a device has.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from ..errors import Refusal
+from ..size import MiB, format_size, round_down
+from .base import Budget, Decision, Trace
+from .rfc2021 import Rfc2021
+
+__all__ = ("Series2021v1",)
+
+MAX_PER_DEVICE: Final = 1024
+MAX_OVERALL: Final = 2048
+"""MEMORY_DEVICES_MAX_MEMSLOTS of the series."""
+SLOT_GRANULE: Final = 128 * MiB
+"""Slot borders coincide with Linux memory block borders, so that guest allocations do not cross them."""
+
+
+class Series2021v1(Rfc2021):
+    """``memslots=1..1024`` by the user, default 1; no heuristic."""
+
+    unknown_properties: ClassVar[Mapping[str, str]] = {
+        name: f"Property 'virtio-mem-pci.{name}' not found" for name in ("dynamic-memslots", "max-memslots")
+    }
+    rest_in_last: ClassVar[bool] = True
+    about: ClassVar[str] = "series of late October 2021: the user gives the number of memslots"
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """``series-2021-v1``."""
+        return "series-2021-v1"
+
+    def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:  # noqa: ARG002 - the user decides
+        """Return what a device may ask for at most."""
+        return trace.note("limit", MAX_PER_DEVICE, "the user decides, up to 1024")
+
+    def partition(
+        self, limit: int, region_size: int, block_size: int, max_memslots: int, trace: Trace
+    ) -> tuple[int, int]:
+        """Cut into the user's number of slots, whole blocks and whole 128 MiB; the last takes the rest.
+
+        Raises
+        ------
+        Refusal
+            More than 1024 slots, more slots than blocks, or slots below 128 MiB.
+        """
+        count = max_memslots or 1
+        if count > limit:
+            raise Refusal(f"'memslots' property must not exceed '{limit}'", f"give memslots from 1 to {limit}")
+        if count == 1:
+            return 1, region_size
+        if block_size and count > region_size // block_size:
+            raise Refusal(
+                f"'memslots' property exceeds the total number of device blocks ({region_size // block_size})",
+                f"give at most {region_size // block_size} memslots",
+            )
+        size = trace.bytes("even share", -(-region_size // count), "region size / memslots, rounded up")
+        size = round_down(round_down(size, max(block_size, 1)), SLOT_GRANULE)
+        trace.bytes("memslot size", size, "whole blocks and whole 128 MiB; the last slot takes the rest")
+        if size < SLOT_GRANULE:
+            raise Refusal(
+                f"'memslots' property would create memory slots smaller than the minimum supported memory slot size "
+                f"({format_size(SLOT_GRANULE)})",
+                f"give at most {region_size // SLOT_GRANULE} memslots",
+            )
+        return count, size
+
+    def check(self, budget: Budget, decision: Decision) -> None:
+        """Check the overall cap, then what the RFC checks, in the words of this series.
+
+        Raises
+        ------
+        Refusal
+            More than 2048 memslots over all memory devices, or too few free ones.
+        """
+        used, reserved, required = budget.used, self.reserved(budget.required, budget.used), decision.count
+        if used + reserved + required > MAX_OVERALL:
+            raise Refusal(
+                f"The maximum number of memory slots to be consumed by memory devices ({MAX_OVERALL}) would be exceeded. "
+                f"Used: {used}, Reserved: {reserved}, Required: {required}",
+                "give the devices fewer memslots",
+            )
+        for who, free in (("KVM", budget.kvm_free), ("a used vhost backend", budget.vhost_free)):
+            if free is not None and free < reserved + required:
+                raise Refusal(
+                    f"{who} does not have enough free, unreserved memoryslots left. "
+                    f"Free: {free}, Reserved: {reserved}, Required: {required}",
+                    "give the devices fewer memslots",
+                )
+        super().check(budget, decision)

@@ -1,0 +1,319 @@
+"""Scenario: everything a user can set, as one frozen value that travels as JSON.
+
+The sliders hold one, a preset is one, a comparison is two, a command line is read into one and written from
+one, a report embeds one. `workbook.lib.machine.Machine` brings it to life.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from types import UnionType
+from typing import Any, ClassVar, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from .errors import BadInput
+from .size import GiB, KiB, MiB
+
+__all__ = (
+    "KVM_SLOTS_TODAY",
+    "Action",
+    "Device",
+    "Dimm",
+    "MemoryBackend",
+    "Pmem",
+    "Scenario",
+    "VhostDevice",
+    "VirtioMem",
+)
+
+KVM_SLOTS_TODAY: Final = 32764
+"""KVM_CAP_NR_MEMSLOTS on x86 since Linux 5.12 (commit 4fc096a99e01)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryBackend:
+    """``-object memory-backend-ram|memfd|file``: host memory for one device or for the boot RAM.
+
+    Attributes
+    ----------
+    page_size
+        Of the host memory: 4096, or the huge-page size.
+    share
+        Mapped shared (memfd and file default to it where QEMU does).
+    """
+
+    id: str
+    size: int
+    kind: Literal["ram", "memfd", "file"] = "ram"
+    share: bool = False
+    reserve: bool = True
+    prealloc: bool = False
+    page_size: int = 4 * KiB
+    mem_path: str | None = None
+
+    @property
+    def has_fd(self) -> bool:
+        """Whether another process can map it: vhost-user sees nothing else."""
+        return self.kind != "ram"
+
+    @property
+    def alignment(self) -> int:
+        """Alignment of its memory region: anonymous memory 2 MiB on x86-64 Linux [measured], else the page size."""
+        return max(self.page_size, 2 * MiB) if self.kind == "ram" else self.page_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtioMem:
+    """``-device virtio-mem-pci``.
+
+    Attributes
+    ----------
+    block_size
+        0: QEMU's default (`MemoryBackend.page_size` and the transparent huge page decide).
+    memaddr
+        Guest-physical address; 0: first fit.
+    max_memslots
+        RFC series: the user's limit, 0 for automatic; None where not given (the machine type decides).
+    memslots
+        Series 2021 v1: the user's number of memslots.
+    dynamic_memslots
+        QEMU 8.2 and later; None where not given (off).
+    """
+
+    type: ClassVar[str] = "virtio-mem"
+    id: str | None
+    memdev: str | None
+    requested_size: int = 0
+    block_size: int = 0
+    memaddr: int = 0
+    node: int = 0
+    max_memslots: int | None = None
+    memslots: int | None = None
+    dynamic_memslots: bool | None = None
+    unplugged_inaccessible: Literal["auto", "on", "off"] | None = None
+    prealloc: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimm:
+    """``-device pc-dimm`` or ``nvdimm``; `slot` -1 is the first free one."""
+
+    type: ClassVar[str] = "dimm"
+    id: str | None
+    memdev: str | None
+    addr: int = 0
+    slot: int = -1
+    node: int = 0
+    nvdimm: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pmem:
+    """``-device virtio-pmem-pci``."""
+
+    type: ClassVar[str] = "virtio-pmem"
+    id: str | None
+    memdev: str | None
+    memaddr: int = 0
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VhostDevice:
+    """A device with a vhost back end.
+
+    Attributes
+    ----------
+    slots
+        Memslots that the back end reports; None: a vhost-user back end without CONFIGURE_MEM_SLOTS (8), or
+        vhost in the kernel with its default (64).
+    kernel
+        vhost in the kernel (``/dev/vhost-*``) rather than vhost-user.
+    """
+
+    type: ClassVar[str] = "vhost"
+    id: str | None
+    driver: str = "vhost-user-fs-pci"
+    slots: int | None = None
+    kernel: bool = False
+    where: str = ""
+
+
+Device = VirtioMem | Dimm | Pmem | VhostDevice
+_DEVICES: Final[dict[str, type[Device]]] = {one.type: one for one in (VirtioMem, Dimm, Pmem, VhostDevice)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing that happens to the running VM, in the words of the recordings.
+
+    `op` is ``request_size``, ``plug``, ``unplug``, ``unplug_all``, ``settle``, ``reset`` ...; offsets count from
+    the device's start.
+    """
+
+    op: str
+    dev: str | None = None
+    offset: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A VM, its devices and back ends in the order in which they are plugged, and what happens to it.
+
+    Attributes
+    ----------
+    chipset
+        ``q35`` or ``pc`` (i440FX).
+    machine_version
+        Of a versioned machine type such as ``pc-q35-6.1``; None for the newest.
+    smm
+        Two KVM address spaces, as x86 has with SMM.
+    cpu_vendor, phys_bits
+        What moves memory: AMD's vendor id moves memory above 4 GiB to 1 TiB; None: not known, not checked.
+    ram, maxmem
+        Bytes of ``-m``; equal where no maxmem is given.
+    ram_slots
+        ``slots=`` of ``-m``: DIMM slots.
+    has_maxmem
+        Whether there is a device-memory area at all.
+    kvm_slots
+        KVM_CAP_NR_MEMSLOTS of the host.
+    rules
+        Name of the rule set.
+    """
+
+    chipset: Literal["q35", "pc"] = "q35"
+    machine_version: tuple[int, int] | None = None
+    accel: Literal["kvm", "tcg", "qtest"] = "kvm"
+    smm: bool = False
+    cpu_vendor: Literal["intel", "amd"] | None = None
+    phys_bits: int | None = None
+    ram: int = 4 * GiB
+    maxmem: int = 4 * GiB
+    ram_slots: int = 0
+    max_ram_below_4g: int | None = None
+    ram_backend: str | None = None
+    display: bool = False
+    incoming: bool = False
+    backends: tuple[MemoryBackend, ...] = ()
+    devices: tuple[Device, ...] = ()
+    actions: tuple[Action, ...] = ()
+    kvm_slots: int = KVM_SLOTS_TODAY
+    rules: str = "qemu-10.0"
+    extra: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def has_device_memory(self) -> bool:
+        """Whether ``maxmem`` leaves room for memory devices."""
+        return self.maxmem > self.ram
+
+    @property
+    def device_memory_size(self) -> int:
+        """``D``: what ``-m`` leaves for memory devices."""
+        return self.maxmem - self.ram
+
+    def backend(self, name: str) -> MemoryBackend | None:
+        """Return the ``-object`` of that id."""
+        return next((one for one in self.backends if one.id == name), None)
+
+    def device(self, name: str) -> Device | None:
+        """Return the ``-device`` of that id."""
+        return next((one for one in self.devices if one.id == name), None)
+
+    def with_device(self, name: str, **changes: object) -> "Scenario":
+        """Return the scenario with fields of one device replaced."""
+        devices = tuple(replace(one, **changes) if one.id == name else one for one in self.devices)  # type: ignore[arg-type]
+        return replace(self, devices=devices)
+
+    def to_json(self) -> str:
+        """Return one line of JSON; fields that have their default are left out."""
+        return json.dumps(_plain(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Scenario":
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        BadInput
+            Not JSON, an unknown field, or a value of the wrong type; the line names it.
+        """
+        try:
+            data = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise BadInput(f"not a saved scenario: {error}") from None
+        return _read(cls, data, "scenario")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if not hasattr(value, "__dataclass_fields__"):
+        return value
+    data = {"type": value.type} if isinstance(value, VirtioMem | Dimm | Pmem | VhostDevice) else {}
+    for one in fields(value):
+        content = getattr(value, one.name)
+        if one.default is MISSING or content != one.default:
+            data[one.name] = _plain(content)
+    return data
+
+
+def _read(kind: Any, data: Any, name: str) -> Any:
+    """Build a value of type `kind` from plain JSON; `name` is the path for the error line."""
+    origin = get_origin(kind)
+    if origin is Literal:
+        if data in get_args(kind) and type(data) in {type(one) for one in get_args(kind)}:
+            return data
+        raise BadInput(f"{name} is {data!r}: allowed are {', '.join(map(repr, get_args(kind)))}")
+    if origin in (Union, UnionType):
+        return _read_union(get_args(kind), data, name)
+    if origin is tuple:
+        if not isinstance(data, list):
+            raise BadInput(f"{name} must be a list, not {data!r:.60}")
+        inner = get_args(kind)
+        if inner[-1] is not Ellipsis:
+            if len(inner) != len(data):
+                raise BadInput(f"{name} must have {len(inner)} entries, not {len(data)}")
+            return tuple(
+                _read(one, item, f"{name}[{i}]") for i, (one, item) in enumerate(zip(inner, data, strict=True))
+            )
+        return tuple(_read(inner[0], item, f"{name}[{index}]") for index, item in enumerate(data))
+    if hasattr(kind, "__dataclass_fields__"):
+        return _read_record(kind, data, name)
+    if type(data) is not kind:
+        raise BadInput(f"{name} must be {kind.__name__}, not {data!r:.60}")
+    return data
+
+
+def _read_union(kinds: Iterable[Any], data: Any, name: str) -> Any:
+    kinds = tuple(kinds)
+    if data is None and type(None) in kinds:
+        return None
+    if any(one in _DEVICES.values() for one in kinds):
+        tag = data.get("type") if isinstance(data, dict) else None
+        if tag not in _DEVICES:
+            raise BadInput(f"{name} needs a type, one of {', '.join(_DEVICES)}; not {tag!r:.60}")
+        return _read(_DEVICES[tag], {key: item for key, item in data.items() if key != "type"}, name)
+    (only,) = (one for one in kinds if one is not type(None))
+    return _read(only, data, name)
+
+
+def _read_record(kind: Any, data: Any, name: str) -> Any:
+    if not isinstance(data, Mapping):
+        raise BadInput(f"{name} must be an object, not {data!r:.60}")
+    hints = {key: hint for key, hint in get_type_hints(kind).items() if get_origin(hint) is not ClassVar}
+    unknown = sorted(set(map(str, data)) - set(hints))
+    if unknown:
+        raise BadInput(f"{name} has no field {unknown[0]!r}: known are {', '.join(hints)}")
+    required = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
+    missing = sorted(required - set(data))
+    if missing:
+        raise BadInput(f"{name} lacks the field {missing[0]!r}")
+    return kind(**{key: _read(hints[key], item, f"{name}.{key}") for key, item in data.items()})
+
+
+def as_plain(scenario: Scenario) -> dict[str, Any]:
+    """Return the scenario as nested dicts and lists, every field present."""
+    return asdict(scenario)
