@@ -1,7 +1,10 @@
 """KVM's metadata: measured table, formulas, and what must hold for any set of memslots."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +17,7 @@ from workbook.lib.overhead import MAX_SLOT_PAGES, KvmCost, KvmHost, kernel_versi
 from workbook.lib.size import GiB, KiB, MiB, TiB
 
 PAGE = 4 * KiB
+MEASUREMENTS = Path(__file__).parents[2] / "data/measurements"
 Slots: TypeAlias = Sequence[tuple[int, int]]  # size and start
 PARTS = ("rmap", "gfn_track", "lpage_info", "dirty_bitmap")
 SHADOW = KvmHost(tdp_mmu=False, smm=False, nested=False)
@@ -279,3 +283,23 @@ def test_fast_enough_for_a_slider() -> None:
         SHADOW.metadata(layout)
         best = min(best, time.perf_counter() - begin)
     assert best < 1e-3
+
+
+@pytest.mark.parametrize("path", sorted(MEASUREMENTS.glob("*.json")), ids=lambda path: path.stem)
+def test_stored_measurements(path: Path) -> None:
+    """Every stored measurement of a real host equals what the model says for that host, to the page in every part."""
+    report = json.loads(path.read_text())
+    host = KvmHost.from_json(report["host"])
+    assert report["measurements"]
+    for row in report["measurements"]:
+        runs = [(size, start + index * size) for count, size, start in row["memslots"] for index in range(count)]
+        predicted = cost(replace(host, smm=row["address_spaces"] == 2), runs, dirty_log=row["dirty_log"])
+        assert not row["disturbed"]
+        assert abs(predicted.total - row["total"]) <= row["uncertainty"]
+        if row["parts"] is not None:
+            assert predicted.as_dict() == row["parts"]
+
+
+def test_a_host_is_measured() -> None:
+    """There is at least one measured host to compare with."""
+    assert list(MEASUREMENTS.glob("*.json"))

@@ -151,10 +151,10 @@ def wait_for(condition: Callable[[], bool]) -> bool:
 @kvm
 @needs_kvm
 def test_timing_counts_both_ways() -> None:
-    """Adding and removing memslots takes a measurable time, and a progress function sees each of them twice."""
+    """Adding and removing memslots takes a measurable time, and a progress function sees each of them twice per run."""
     seen: list[int] = []
-    timing = time_slots(600, progress=seen.append)
-    assert (timing.count, timing.size, sum(seen)) == (600, 4 * KiB, 1200)
+    timing = time_slots(600, repeats=2, progress=seen.append)
+    assert (timing.count, timing.size, sum(seen)) == (600, 4 * KiB, 2400)
     assert 0 < timing.add_seconds < 60
     assert 0 < timing.remove_seconds < 60
 
@@ -238,6 +238,20 @@ def test_command_writes_what_it_measured(tmp_path: Path, capsys: pytest.CaptureF
     assert KvmHost.from_json(report["host"]) == this_host()
     assert [Layout.from_runs(row["memslots"]) for row in report["measurements"]] == [Layout.random(5), Layout.random(6)]
     assert list(tmp_path.iterdir()) == [output]
+
+
+@kvm
+@needs_kvm
+def test_command_leaves_out_what_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Layouts that need too much memory are said and left out; when nothing is left, the command refuses."""
+    smallest = min(this_host().metadata(layout.sizes).total for layout, _ in TABLE)
+    monkeypatch.setattr(measurement, "available_memory", lambda: measurement.RESERVE + smallest - 1)
+    assert main([]) == 2
+    captured = capsys.readouterr()
+    assert captured.out.count("skipped: ") == len(TABLE)
+    assert "nothing could be measured" in captured.err
 
 
 def test_command_refuses_a_missing_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,11 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ TABLE: Final = (
 TIMING_COUNTS: Final = (1, 10, 100, 1_000, 10_000, 32_000)
 """Numbers of memslots whose adding and removing the command times."""
 
+_REPEATS: Final = 3
 _NUMBERS: Final = re.compile(r"\[\s+((?:\d+,?\s+)+)\]")
 _COLUMNS: Final = ("total", "rmap", "gfn_track", "lpage_info", "dirty_bitmap")
 
@@ -120,25 +122,29 @@ def _plan(options: argparse.Namespace) -> list[tuple[Layout, bool]]:
     return [*table, *((Layout.random(seed), seed % 2 == 1) for seed in seeds)]
 
 
-def _measure_all(plan: Sequence[tuple[Layout, bool]], device: Path, progress: Progress | None) -> Iterator[Measurement]:
-    """Measure and print one after the other; what does not fit is said and left out."""
+def _measure_all(
+    plan: Sequence[tuple[Layout, bool]], device: Path, say: Callable[[str], None], progress: Progress | None
+) -> Iterator[Measurement]:
+    """Measure and say one after the other; what does not fit is said and left out."""
     if plan:
-        print(f"{'kB':<32}" + "".join(f"{name:>13}" for name in _COLUMNS) + "  prediction", flush=True)
+        say(f"{'kB':<32}" + "".join(f"{name:>13}" for name in _COLUMNS) + "  prediction")
     for layout, dirty_log in plan:
         try:
             measurement = measure(layout, dirty_log=dirty_log, device=device, progress=progress)
         except BadInput as error:
-            print(f"{layout!s:<32} skipped: {error}")
+            say(f"{layout!s:<32} skipped: {error}")
             continue
-        print(_row(measurement), flush=True)
+        say(_row(measurement))
         yield measurement
 
 
-def _time_all(counts: Sequence[int], device: Path, progress: Progress | None) -> Iterator[Timing]:
-    """Time and print one after the other."""
+def _time_all(
+    counts: Sequence[int], device: Path, say: Callable[[str], None], progress: Progress | None
+) -> Iterator[Timing]:
+    """Time and say one after the other."""
     for count in counts:
-        timing = time_slots(count, device=device, progress=progress)
-        print(f"{count:>6} memslots: {timing.add_seconds:.6f} s to add, {timing.remove_seconds:.6f} s to remove")
+        timing = time_slots(count, repeats=_REPEATS, device=device, progress=progress)
+        say(f"{count:>6} memslots: {timing.add_seconds:.6f} s to add, {timing.remove_seconds:.6f} s to remove")
         yield timing
 
 
@@ -151,10 +157,10 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         pass  # refuse before anything is printed
     plan = _plan(options)
     counts = TIMING_COUNTS if options.timing else ()
-    with ExitStack() as stack:
-        progress = _bar(stack, 2 * (sum(len(layout) for layout, _ in plan) + sum(counts)))
-        measurements = list(_measure_all(plan, options.device, progress))
-        timings = list(_time_all(counts, options.device, progress))
+    ioctls = 2 * (sum(len(layout) for layout, _ in plan) + _REPEATS * sum(counts))
+    with _screen(ioctls) as (say, progress):
+        measurements = list(_measure_all(plan, options.device, say, progress))
+        timings = list(_time_all(counts, options.device, say, progress))
     if options.output:
         _write(options.output, _report(measurements, timings, arguments, options.device))
     if plan and not measurements:
@@ -162,21 +168,22 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     return 0 if all(measurement.agrees for measurement in measurements) else 1
 
 
-def _bar(stack: ExitStack, total: int) -> Progress | None:
-    """Return a progress bar's update on a terminal, if tqdm (extra ``live``) is installed."""
-    if not sys.stderr.isatty():
-        return None
+@contextmanager
+def _screen(total: int) -> Iterator[tuple[Callable[[str], None], Progress | None]]:
+    """Give what prints a line and, on a terminal with tqdm (extra ``live``), what moves a bar of `total` ioctls."""
     try:
         from tqdm import tqdm  # noqa: PLC0415 - an optional dependency
     except ImportError:
-        return None
-    bar: AbstractContextManager[Any] = tqdm(total=total, unit=" ioctls", leave=False)
-    entered = stack.enter_context(bar)
+        tqdm = None
+    if tqdm is None or not sys.stderr.isatty():
+        yield partial(print, flush=True), None
+        return
+    with tqdm(total=total, unit=" ioctls", leave=False) as bar:
 
-    def update(count: int) -> None:
-        entered.update(count)
+        def update(count: int) -> None:
+            bar.update(count)
 
-    return update
+        yield bar.write, update
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
