@@ -272,6 +272,16 @@ def device_from_properties(
     return None
 
 
+def _on_off_auto(value: Any, name: str) -> str:
+    if value is True or value is False:
+        return "on" if value else "off"
+    if value not in ("on", "off", "auto"):
+        raise BadValue(
+            f"Parameter '{name}' does not accept value '{value}'", f"{name} {value!r:.60}: allowed are on, off and auto"
+        )
+    return str(value)
+
+
 _VIRTIO_MEM: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
     "requested-size": ("requested_size", _size),
     "block-size": ("block_size", _size),
@@ -281,22 +291,12 @@ _VIRTIO_MEM: Final[dict[str, tuple[str, Callable[[Any, str], Any]]]] = {
     "memslots": ("memslots", lambda value, name: _number(value, name, bits=16)),
     "dynamic-memslots": ("dynamic_memslots", _flag),
     "prealloc": ("prealloc", _flag),
-    "unplugged-inaccessible": ("unplugged_inaccessible", lambda value, name: _on_off_auto(value, name)),
+    "unplugged-inaccessible": ("unplugged_inaccessible", _on_off_auto),
 }
 _VIRTIO_MEM_PASSED_OVER: Final = frozenset(
     "driver id memdev bus addr multifunction disable-legacy disable-modern romfile rombar vectors iommu_platform "
     "ats packed event_idx indirect_desc acpi-index x-early-migration class failover_pair_id".split()
 )
-
-
-def _on_off_auto(value: Any, name: str) -> str:
-    if value is True or value is False:
-        return "on" if value else "off"
-    if value not in ("on", "off", "auto"):
-        raise BadValue(
-            f"Parameter '{name}' does not accept value '{value}'", f"{name} {value!r:.60}: allowed are on, off and auto"
-        )
-    return str(value)
 
 
 def _virtio_mem(
@@ -498,10 +498,10 @@ def write_argv(scenario: Scenario) -> list[str]:
 
     Actions, limits of back ends and the rule set are not part of a command line.
     """
-    machine = scenario.chipset
+    machine: str = scenario.chipset
     if scenario.machine_version:
         prefix = {"q35": "pc-q35", "pc": "pc-i440fx"}[scenario.chipset]
-        machine = f"{prefix}-{scenario.machine_version[0]}.{scenario.machine_version[1]}"  # type: ignore[assignment]
+        machine = f"{prefix}-{scenario.machine_version[0]}.{scenario.machine_version[1]}"
     options = [machine]
     if scenario.ram_backend:
         options.append(f"memory-backend={scenario.ram_backend}")
@@ -527,9 +527,9 @@ def write_argv(scenario: Scenario) -> list[str]:
         if isinstance(device, VhostDevice):
             argv += _write_vhost(device)
             continue
-        backend = scenario.backend(device.memdev) if device.memdev else None
-        if backend:
-            argv += ["-object", _write_backend(backend)]
+        owned = scenario.backend(device.memdev) if device.memdev else None
+        if owned:
+            argv += ["-object", _write_backend(owned)]
         argv += ["-device", _write_device(device)]
     return argv
 

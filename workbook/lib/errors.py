@@ -54,7 +54,7 @@ class Refusal(WorkbookError):
 
 
 class BadValue(Refusal, BadInput):
-    """A value that neither QEMU nor we can read: `message` is QEMU's text, `str()` is `advice`, which names the value."""
+    """A value that nobody can read: `message` is QEMU's text, `str()` is `advice`, which names the value."""
 
     def __str__(self) -> str:
         return self.advice

@@ -160,12 +160,13 @@ def place(
         With the words of hw/mem/memory-device.c.
     """
     base, end = layout.device_memory_base, layout.device_memory_base + layout.device_memory_size
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if base % align:
-        warnings = (
-            f"the alignment ({align:#x}) exceeds the expected maximum alignment, memory will get fragmented and not all "
-            "'maxmem' might be usable for memory devices.",
+        fragmented = (
+            f"the alignment ({align:#x}) exceeds the expected maximum alignment, memory will get fragmented "
+            "and not all 'maxmem' might be usable for memory devices."
         )
+        warnings = (fragmented,)
     try:
         return Placement(_free_addr(devices, (base, end), size, align, hint, size_multiple), warnings)
     except Refusal as refusal:
@@ -184,7 +185,8 @@ def _free_addr(
     addr = hint or round_up(base, align)
     if hint and (addr < base or addr + size > end):
         raise Refusal(
-            f"can't add memory device [{addr:#x}:{size:#x}], usable range for memory devices [{base:#x}:{end - base:#x}]",
+            f"can't add memory device [{addr:#x}:{size:#x}], "
+            f"usable range for memory devices [{base:#x}:{end - base:#x}]",
             "leave the address to QEMU, or stay inside the usable range",
         )
     for other in sorted(devices, key=lambda one: one.addr):
@@ -282,17 +284,15 @@ def check_realize(
             "'dynamic-memslots' property set to 'on' requires 'unplugged-inaccessible' to be 'on'",
             "set unplugged-inaccessible=on, or dynamic-memslots=off",
         )
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if block < backend.page_size:
         raise Refusal(
             f"'block-size' property has to be at least the page size ({backend.page_size:#x})",
             f"use {format_size(backend.page_size)} or more",
         )
     if block < default_block_size(backend.page_size):
-        warnings = (
-            "'block-size' property is smaller than the default block size "
-            f"({default_block_size(backend.page_size) // MiB:x} MiB)",
-        )
+        default = default_block_size(backend.page_size) // MiB
+        warnings = (f"'block-size' property is smaller than the default block size ({default:x} MiB)",)
     for what, value in (("'requested-size' property", spec.requested_size), ("'memaddr' property", addr)):
         if value % block:
             raise Refusal(

@@ -193,7 +193,7 @@ def read_flat(text: str | Iterable[str]) -> FlatView:
             raise BadInput(f"line {number}: ranges must be sorted and disjoint: {line.strip()[:80]!r}")
         offset = int(match["offset"] or "0", 16)
         kind = match["kind"]
-        if kind not in RegionKind or kind == RegionKind.ALIAS:
+        if kind not in set(RegionKind) - {RegionKind.ALIAS}:
             raise BadInput(f"line {number}: unknown region type {kind!r}: known are i/o, ram, rom, romd, ramd")
         readonly = kind == "rom"
         region = MemoryRegion(

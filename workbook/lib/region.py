@@ -92,8 +92,9 @@ class MemoryRegion:
     @classmethod
     def container(cls, name: str, size: int, subregions: Iterable["MemoryRegion"] = ()) -> "MemoryRegion":
         """Return a pure container that holds `subregions`, given in the order in which they are added."""
-        # stable sort of the reversed order: descending priority, last added first (memory_region_update_container_subregions)
-        ordered = sorted(reversed(tuple(subregions)), key=lambda region: -region.priority)
+        # a stable sort of newest first: memory_region_update_container_subregions
+        newest_first = list(subregions)[::-1]
+        ordered = sorted(newest_first, key=lambda region: -region.priority)
         return cls(name, size, RegionKind.CONTAINER, subregions=tuple(ordered))
 
     @classmethod

@@ -6,7 +6,7 @@ one, a report embeds one. `workbook.lib.machine.Machine` brings it to life.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from types import UnionType
 from typing import Any, ClassVar, Final, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -244,7 +244,8 @@ class Scenario:
             data = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
             raise BadInput(f"not a saved scenario: {error}") from None
-        return _read(cls, data, "scenario")
+        scenario: Scenario = _read(cls, data, "scenario")
+        return scenario
 
 
 def _plain(value: Any) -> Any:
@@ -312,8 +313,3 @@ def _read_record(kind: Any, data: Any, name: str) -> Any:
     if missing:
         raise BadInput(f"{name} lacks the field {missing[0]!r}")
     return kind(**{key: _read(hints[key], item, f"{name}.{key}") for key, item in data.items()})
-
-
-def as_plain(scenario: Scenario) -> dict[str, Any]:
-    """Return the scenario as nested dicts and lists, every field present."""
-    return asdict(scenario)

@@ -196,7 +196,7 @@ class VirtioMemDevice:
 
     def _is_valid(self, start: int, size: int) -> bool:
         """``virtio_mem_valid_range``, with the address relative to the device."""
-        return start % self.block_size == 0 and size > 0 and 0 <= start and start + size <= self.usable_region_size
+        return start % self.block_size == 0 and size > 0 and start >= 0 and start + size <= self.usable_region_size
 
     def plug(self, start: int, size: int, *, busy: bool = False) -> Response:
         """Answer a PLUG request for [start, start + size)."""

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from ..errors import BadInput
+from workbook.lib.errors import BadInput
+
 from .base import Budget, Decision, Remap, RuleSet, Trace, TraceStep
 from .qemu82 import Qemu82, Qemu100
 from .rfc2021 import Rfc2021

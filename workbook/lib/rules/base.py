@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import ClassVar, Protocol
 
-from ..backend import PerDeviceVhostCount, VhostCount, u32
-from ..errors import BadInput, Refusal
-from ..size import GiB, MiB, format_size, round_up
+from workbook.lib.backend import PerDeviceVhostCount, VhostCount, u32
+from workbook.lib.errors import BadInput, Refusal
+from workbook.lib.size import GiB, MiB, format_size, round_up
 
 __all__ = ("Budget", "Decision", "DeviceState", "Remap", "RuleSet", "Trace", "TraceStep")
 

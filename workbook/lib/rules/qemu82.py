@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from ..backend import UINT_MAX
-from ..errors import Refusal
+from workbook.lib.backend import UINT_MAX
+from workbook.lib.errors import Refusal
+
 from .base import Budget, RuleSet, Trace
 
 __all__ = ("Qemu82", "Qemu100")

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from ..backend import UINT_MAX, GlobalVhostCount, VhostCount, u32
-from ..errors import Refusal
-from ..size import GiB
+from workbook.lib.backend import UINT_MAX, GlobalVhostCount, VhostCount, u32
+from workbook.lib.errors import Refusal
+from workbook.lib.size import GiB
+
 from .base import Budget, DeviceState, Remap, RuleSet, Trace
 
 __all__ = ("Rfc2021",)

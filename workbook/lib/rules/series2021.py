@@ -6,8 +6,9 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from ..errors import Refusal
-from ..size import MiB, format_size, round_down
+from workbook.lib.errors import Refusal
+from workbook.lib.size import MiB, format_size, round_down
+
 from .base import Budget, Decision, Trace
 from .rfc2021 import Rfc2021
 
@@ -80,8 +81,8 @@ class Series2021v1(Rfc2021):
         used, reserved, required = budget.used, self.reserved(budget.required, budget.used), decision.count
         if used + reserved + required > MAX_OVERALL:
             raise Refusal(
-                f"The maximum number of memory slots to be consumed by memory devices ({MAX_OVERALL}) would be exceeded. "
-                f"Used: {used}, Reserved: {reserved}, Required: {required}",
+                f"The maximum number of memory slots to be consumed by memory devices ({MAX_OVERALL}) "
+                f"would be exceeded. Used: {used}, Reserved: {reserved}, Required: {required}",
                 "give the devices fewer memslots",
             )
         for who, free in (("KVM", budget.kvm_free), ("a used vhost backend", budget.vhost_free)):
