@@ -45,6 +45,7 @@ class MemoryDevice:
     slot: int = 0
     hotplugged: bool = False
     _shown: tuple[object, MemoryRegion] | None = field(default=None, repr=False)
+    _slots: dict[int, MemoryRegion] = field(default_factory=dict, repr=False)
 
     @property
     def id(self) -> str:
@@ -72,18 +73,20 @@ class MemoryDevice:
             return self.ram.at(self.addr - base)
         mapped = self.virtio_mem.mapped
         if self._shown is None or self._shown[0] is not mapped:
-            # slots do not overlap: their order in the container does not matter, so no sorting is needed
-            slots = tuple(self._slot(rules, index) for index in mapped)
-            container = MemoryRegion.container(rules.container_name, self.size, reversed(slots))
+            # slots do not overlap, so their order is free: ascending is rendered fastest
+            slots = [self._slot(rules, index) for index in mapped]
+            container = MemoryRegion.container(rules.container_name, self.size, slots[::-1])
             self._shown = (mapped, container)
         return self._shown[1].at(self.addr - base)
 
     def _slot(self, rules: RuleSet, index: int) -> MemoryRegion:
-        offset = self.decision.offset(index)
-        alias = MemoryRegion.alias_of(
-            self.ram, rules.slot_name.format(index), offset, self.decision.size(index), unmergeable=rules.unmergeable
-        )
-        return alias.at(offset)
+        if index not in self._slots:
+            offset, size = self.decision.offset(index), self.decision.size(index)
+            name, unmergeable = rules.slot_name.format(index), rules.unmergeable
+            self._slots[index] = MemoryRegion.alias_of(
+                self.ram, name, offset, size, addr=offset, unmergeable=unmergeable
+            )
+        return self._slots[index]
 
     def qmp(self) -> dict[str, Any]:
         """Return the element of ``query-memory-devices``."""

@@ -112,10 +112,17 @@ class MemoryRegion:
 
     @classmethod
     def alias_of(
-        cls, target: "MemoryRegion", name: str, offset: int, size: int, *, unmergeable: bool = False
+        cls,
+        target: "MemoryRegion",
+        name: str,
+        offset: int,
+        size: int,
+        *,
+        addr: int = 0,
+        unmergeable: bool = False,
     ) -> "MemoryRegion":
-        """Return an alias that shows `size` bytes of `target` from `offset` on."""
-        return cls(name, size, RegionKind.ALIAS, unmergeable=unmergeable, target=target, target_offset=offset)
+        """Return an alias at `addr` that shows `size` bytes of `target` from `offset` on."""
+        return cls(name, size, RegionKind.ALIAS, addr, unmergeable=unmergeable, target=target, target_offset=offset)
 
     def at(self, addr: int, *, priority: int = 0) -> "MemoryRegion":
         """Return the same region placed at `addr` of its future container."""

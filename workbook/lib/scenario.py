@@ -180,6 +180,8 @@ class Scenario:
         Whether there is a device-memory area at all.
     kvm_slots
         KVM_CAP_NR_MEMSLOTS of the host.
+    tdp_mmu, nested
+        Whether the host's KVM uses the TDP MMU, and whether guests run guests: what a memslot costs.
     rules
         Name of the rule set.
     """
@@ -201,6 +203,8 @@ class Scenario:
     devices: tuple[Device, ...] = ()
     actions: tuple[Action, ...] = ()
     kvm_slots: int = KVM_SLOTS_TODAY
+    tdp_mmu: bool = False
+    nested: bool = False
     rules: str = "qemu-10.0"
     extra: tuple[str, ...] = field(default=(), compare=False)
 
