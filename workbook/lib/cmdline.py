@@ -6,7 +6,7 @@ qemu-options.hx (QEMU 7.2 to 10.0). Text is parsed, never run.
 
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
@@ -493,10 +493,15 @@ def _qemu_size(size: int) -> str:
     return text.removesuffix("B")
 
 
-def write_argv(scenario: Scenario) -> list[str]:
+def write_argv(scenario: Scenario, rules: RuleSet | None = None) -> list[str]:
     """Write the command line that makes the scenario's VM; `read_argv` reads it back to the same scenario.
 
     Actions, limits of back ends and the rule set are not part of a command line.
+
+    Parameters
+    ----------
+    rules
+        What the QEMU is that shall read it: properties that it does not know are left out.
     """
     machine: str = scenario.chipset
     if scenario.machine_version:
@@ -530,7 +535,7 @@ def write_argv(scenario: Scenario) -> list[str]:
         owned = scenario.backend(device.memdev) if device.memdev else None
         if owned:
             argv += ["-object", _write_backend(owned)]
-        argv += ["-device", _write_device(device)]
+        argv += ["-device", _write_device(device, rules.unknown_properties if rules else ())]
     return argv
 
 
@@ -570,7 +575,7 @@ def _write_vhost(device: VhostDevice) -> list[str]:
     return ["-chardev", socket, "-device", f"{device.driver},id={name},chardev={name}-chr{tag}"]
 
 
-def _write_device(device: VirtioMem | Dimm | Pmem) -> str:
+def _write_device(device: VirtioMem | Dimm | Pmem, unknown: Container[str]) -> str:
     driver = {"virtio-mem": "virtio-mem-pci", "dimm": "pc-dimm", "virtio-pmem": "virtio-pmem-pci"}[device.type]
     parts = [driver]
     parts += [f"id={device.id}"] if device.id is not None else []
@@ -591,4 +596,4 @@ def _write_device(device: VirtioMem | Dimm | Pmem) -> str:
     if isinstance(device, Dimm):
         parts += [f"slot={device.slot}"] if device.slot != -1 else []
         parts += [f"node={device.node}"] if device.node else []
-    return ",".join(parts)
+    return ",".join(part for part in parts if part.partition("=")[0] not in unknown)
