@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -221,6 +221,12 @@ class QemuProcess:
                 raise QemuHangs(self._text(f"QEMU did not open its {name} socket in {self.timeout:g} s"))
             time.sleep(_POLL)
 
+    @property
+    def pid(self) -> int:
+        """Process id of the running QEMU."""
+        assert self._process is not None
+        return self._process.pid
+
     def check_alive(self) -> None:
         """Raise `QemuDied` if the process has ended."""
         if self._process is not None and (status := self._process.poll()) is not None:
@@ -261,7 +267,9 @@ class QemuProcess:
         """End QEMU and remove the temporary directory."""
         try:
             if self._process is not None:
-                self._process.kill()  # it holds nothing worth a clean end, and this never waits
+                # it holds nothing worth a clean end; the group is for an executable that is a wrapper
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
         finally:
             for name in ("qmp", "qtest"):

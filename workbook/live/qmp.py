@@ -13,7 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qemu.qmp import EventListener, ExecuteError, QMPClient, QMPError
+try:
+    from qemu.qmp import EventListener, ExecuteError, QMPClient, QMPError
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError("qemu.qmp is not installed: pip install 'memslot-workbook[live]'") from missing
 
 __all__ = ("Qmp", "QmpBroken", "QmpRefusal")
 
