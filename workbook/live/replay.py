@@ -4,7 +4,8 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -166,10 +167,11 @@ def _replay(options: argparse.Namespace) -> int:
         options.record.mkdir(parents=True, exist_ok=True)
     equal = differ = skipped = steps = 0
     seconds = 0.0
-    for path, recording in _with_progress(recordings):
+    rows, say = _with_progress(recordings)
+    for path, recording in rows:
         reason = obstacle(recording)
         if reason is not None:
-            print(f"{path.stem}: skipped: {reason}")
+            say(f"{path.stem}: skipped: {reason}")
             skipped += 1
             continue
         fresh, without_kvm = _play_again(recording, qemu, options.accel, options.timeout)
@@ -180,7 +182,7 @@ def _replay(options: argparse.Namespace) -> int:
             (options.record / path.name).write_text(text, encoding="utf-8")
         difference = compare(recording, fresh, without_kvm=without_kvm)
         note = " (without KVM's own rows)" if without_kvm else ""
-        print(f"{path.stem}: {'equal' + note if difference is None else difference}")
+        say(f"{path.stem}: {'equal' + note if difference is None else difference}")
         equal += difference is None
         differ += difference is not None
     print(
@@ -212,14 +214,11 @@ def _play_again(
 
 def _with_progress(
     recordings: Sequence[tuple[Path, dict[str, Any]]],
-) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Go through recordings, with a bar on a terminal where tqdm is installed."""
-    if not sys.stderr.isatty():
-        yield from recordings
-        return
-    try:
-        from tqdm import tqdm  # noqa: PLC0415 (an optional extra)
-    except ImportError:
-        yield from recordings
-        return
-    yield from tqdm(recordings, unit="recording", leave=False)
+) -> tuple[Iterable[tuple[Path, dict[str, Any]]], Callable[[str], object]]:
+    """Return what to go through, with a bar on a terminal where tqdm is installed, and how to print beside it."""
+    if sys.stderr.isatty():
+        with suppress(ImportError):
+            from tqdm import tqdm  # noqa: PLC0415 (an optional extra)
+
+            return tqdm(recordings, unit="recording", leave=False), tqdm.write
+    return recordings, print
