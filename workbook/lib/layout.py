@@ -102,8 +102,7 @@ class DeviceLayout:
         decision, device = one.decision, one.virtio_mem
         count = decision.count
         offset = np.arange(count, dtype=np.int64) * decision.memslot_size
-        size = np.full(count, decision.memslot_size, dtype=np.int64)
-        size[-1] = decision.size(count - 1)
+        size = np.fromiter((decision.size(index) for index in range(count)), dtype=np.int64, count=count)
         mapped = np.zeros(count, dtype=np.bool_)
         mapped[list(device.mapped) if device else [0]] = True
         blocks = device.plugged if device else PluggedBlocks([0], [one.size])

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from . import cmdline, memory_device, mtree, vhost
 from .backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE, VhostBackend, VhostCount, smallest_limit
-from .errors import Abort, BadInput, Refusal
+from .errors import Abort, BadInput, Refusal, WorkbookError
 from .flatview import FlatView, render
 from .layout import Layout
 from .memory_device import MemoryDevice
@@ -214,8 +214,10 @@ class Machine:
 
         Raises
         ------
+        Refusal
+            The id is taken.
         BadInput
-            The id is taken, or the size is 0.
+            The size is 0.
         """
         if backend.id in self.backends:
             duplicate = f"attempt to add duplicate property '{backend.id}' to object (type 'container')"
@@ -252,7 +254,7 @@ class Machine:
         props, more
             Properties; underscores in `more` stand for hyphens.
         object
-            A memory backend to make first (``object-add``).
+            A memory backend to make first (``object-add``); it goes away again if the device is refused.
         vhost_slots
             Memslots that the vhost back end reports.
 
@@ -262,7 +264,16 @@ class Machine:
             As QEMU refuses it.
         """
         if object is not None:
-            self.object_add(object if isinstance(object, MemoryBackend) else cmdline.backend_from_object(object))
+            backend = object if isinstance(object, MemoryBackend) else cmdline.backend_from_object(object)
+            self.object_add(backend)
+            try:
+                self.device_add(driver, id, props=props, vhost_slots=vhost_slots, **more)
+            except Abort:
+                raise
+            except WorkbookError:
+                del self.backends[backend.id]
+                raise
+            return
         if isinstance(driver, str):
             given = dict(props or {}) | {key.replace("_", "-"): value for key, value in more.items()}
             if id is not None:
@@ -289,6 +300,9 @@ class Machine:
     def _plug_memory(self, spec: VirtioMem | Dimm | Pmem, *, hotplugged: bool) -> None:
         if isinstance(spec, VirtioMem):
             memory_device.check_virtio_mem_properties(spec)
+            for given in (spec.memslots, spec.max_memslots):
+                if given is not None:
+                    self.rules.check_max_memslots(given)
         backend = self._backend_of(spec)
         slot = 0
         if isinstance(spec, Dimm):
@@ -314,12 +328,20 @@ class Machine:
         self._check_busy(spec, backend)
         device = None
         if isinstance(spec, VirtioMem):
-            dynamic = not decision.direct and spec.dynamic_memslots is True
-            self._warn(spec, memory_device.check_realize(spec, backend, placement.addr, dynamic=dynamic))
+            block_size = memory_device.block_size_of(spec, backend)
+            warnings = memory_device.check_realize(
+                spec,
+                backend,
+                placement.addr,
+                inaccessible=decision.direct or not spec.dynamic_memslots or self._inaccessible(spec, backend),
+                prealloc_memdev=not self.rules.refuses_prealloc_memdev,
+            )
+            self._warn(spec, warnings)
+            self.rules.check_cut(decision, block_size)
             device = VirtioMemDevice(
                 self.rules,
                 decision,
-                memory_device.block_size_of(spec, backend),
+                block_size,
                 placement.addr,
                 backend.size,
                 spec.requested_size,
@@ -345,26 +367,24 @@ class Machine:
     def _decide(self, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend, budget: Budget) -> Decision:
         if not isinstance(spec, VirtioMem) or not self.rules.is_dynamic(dynamic_memslots=spec.dynamic_memslots):
             return self.rules.whole(backend.size)
-        if spec.block_size and (spec.block_size < backend.page_size or backend.size % spec.block_size):
-            # realize is going to fail; until then the device counts as one memslot
-            return Decision(1, 1, backend.size, backend.size)
         # the RFC hands down the block size as the user gave it, 0 if not at all (facts A.12, quirk)
         block = (
             spec.block_size if self.rules.decides_with_given_block_size else memory_device.block_size_of(spec, backend)
         )
+        if self.rules.is_hopeless(backend.size, block, backend.page_size):
+            return Decision(1, 1, backend.size, backend.size)
         return self.rules.decide(budget, backend.size, block, self.user_limit(spec))
 
-    def user_limit(self, spec: VirtioMem) -> int:
-        """Return the user's memslot limit for a device; 0 for automatic.
+    def _inaccessible(self, spec: VirtioMem, backend: MemoryBackend) -> bool:
+        return memory_device.unplugged_inaccessible(spec, backend, self.scenario.machine_version) == "on"
 
-        RFC patch 15: automatic by default, one memslot on machine types up to 6.1.
-        """
+    def user_limit(self, spec: VirtioMem) -> int:
+        """Return the user's memslot limit for a device, or the machine type's; 0 for automatic."""
         if spec.memslots is not None:
             return spec.memslots
         if spec.max_memslots is not None:
             return spec.max_memslots
-        version = self.scenario.machine_version
-        return 1 if version is not None and version <= (6, 1) else 0
+        return self.rules.default_max_memslots(self.scenario.machine_version)
 
     def _require_device_memory(self) -> None:
         if not self.layout.device_memory_size:
@@ -420,18 +440,22 @@ class Machine:
                 plugged.remove()
                 self._count.removed(plugged.backend)
                 return
+        if all(one.spec.id != name for one in self.devices):
+            known = [one.spec.id for one in self.devices] + [one.spec.id for one in self.vhosts]
+            raise Refusal(f"Device '{name}' not found", f"known are {known}")
         device = self._device(name)
         if device.virtio_mem is not None:
-            self._check_unplug(device.virtio_mem, device.spec)
+            self._check_unplug(device, device.virtio_mem)
         self.devices.remove(device)
         self._commit()
 
-    def _check_unplug(self, device: VirtioMemDevice, spec: VirtioMem | Dimm | Pmem) -> None:
+    def _check_unplug(self, plugged: MemoryDevice, device: VirtioMemDevice) -> None:
         if not self.rules.unpluggable:
             raise Refusal("virtio based memory devices cannot be unplugged.", "shrink it to 0 instead")
-        inaccessible = spec.unplugged_inaccessible if isinstance(spec, VirtioMem) else None
+        spec = plugged.spec
+        accessible = isinstance(spec, VirtioMem) and not self._inaccessible(spec, plugged.backend)
         for wrong, what in (
-            (inaccessible not in (None, "on"), "'unplugged-inaccessible' != 'on'"),
+            (accessible, "'unplugged-inaccessible' != 'on'"),
             (device.size != 0, "'size' != '0'"),
             (device.requested_size != 0, "'requested-size' != '0'"),
         ):
@@ -453,24 +477,25 @@ class Machine:
         device = self._virtio_mem(name)
         self._changed(lambda: device.request_size(size))
 
-    def plug(self, name: str, offset: int, size: int) -> Response:
-        """Let the guest plug [offset, offset + size) of a device."""
-        device = self._virtio_mem(name)
-        return self._changed(lambda: device.plug(offset, size, busy=self.migrating))
+    def plug(self, name: str, offset: int, size: int) -> Response | None:
+        """Let the guest plug [offset, offset + size) of a device; None: it broke the protocol, no answer."""
+        return self._ask(name, lambda device: device.plug(offset, size, busy=self.migrating))
 
-    def unplug(self, name: str, offset: int, size: int) -> Response:
-        """Let the guest unplug [offset, offset + size) of a device."""
-        device = self._virtio_mem(name)
-        return self._changed(lambda: device.unplug(offset, size, busy=self.migrating))
+    def unplug(self, name: str, offset: int, size: int) -> Response | None:
+        """Let the guest unplug [offset, offset + size) of a device; None: no answer."""
+        return self._ask(name, lambda device: device.unplug(offset, size, busy=self.migrating))
 
-    def unplug_all(self, name: str) -> Response:
-        """Let the guest unplug everything of a device."""
-        device = self._virtio_mem(name)
-        return self._changed(lambda: device.unplug_all(busy=self.migrating))
+    def unplug_all(self, name: str) -> Response | None:
+        """Let the guest unplug everything of a device; None: no answer."""
+        return self._ask(name, lambda device: device.unplug_all(busy=self.migrating))
 
-    def state(self, name: str, offset: int, size: int) -> StateAnswer:
-        """Let the guest ask for the state of [offset, offset + size)."""
-        return StateAnswer(*self._virtio_mem(name).state(offset, size))
+    def state(self, name: str, offset: int, size: int) -> StateAnswer | None:
+        """Let the guest ask for the state of [offset, offset + size); None: no answer."""
+        return self._ask(name, lambda device: StateAnswer(*device.state(offset, size)))
+
+    def _ask(self, name: str, ask: Callable[[VirtioMemDevice], _T]) -> _T | None:
+        device = self._virtio_mem(name)
+        return None if device.broken else self._changed(lambda: ask(device))
 
     def raw_request(self, name: str, request: int, gpa: int, nb_blocks: int) -> StateAnswer | None:
         """Let the guest send any request; an unknown type breaks the device until a reset and has no answer."""
@@ -480,16 +505,18 @@ class Machine:
         offset, size = gpa - device.addr, nb_blocks * device.block_size
         match request:
             case RequestType.PLUG:
-                return StateAnswer(self.plug(name, offset, size), None)
+                response = self.plug(name, offset, size)
             case RequestType.UNPLUG:
-                return StateAnswer(self.unplug(name, offset, size), None)
+                response = self.unplug(name, offset, size)
             case RequestType.UNPLUG_ALL:
-                return StateAnswer(self.unplug_all(name), None)
+                response = self.unplug_all(name)
             case RequestType.STATE:
                 return self.state(name, offset, size)
-        device.broken = True
-        self.warnings.append(f"virtio-mem protocol violation: unknown request type: {request}")
-        return None
+            case _:
+                device.broken = True
+                self.warnings.append(f"virtio-mem protocol violation: unknown request type: {request}")
+                return None
+        return None if response is None else StateAnswer(response, None)
 
     def settle(self, name: str) -> None:
         """Let a Linux-like driver follow the request: plug from the bottom, unplug from the top, whole blocks."""

@@ -5,7 +5,7 @@ Sources: hw/mem/memory-device.c, hw/mem/pc-dimm.c (QEMU 7.2 with the RFC series,
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from .errors import BadInput, Refusal
 from .pc import PcLayout
@@ -13,7 +13,7 @@ from .region import MemoryRegion
 from .rules.base import Decision, RuleSet
 from .scenario import Dimm, MemoryBackend, Pmem, VirtioMem
 from .size import KiB, MiB, format_size, round_up
-from .virtio_mem import MIN_BLOCK_SIZE, VirtioMemDevice, default_block_size
+from .virtio_mem import HOST_PAGE, MIN_BLOCK_SIZE, VirtioMemDevice, default_block_size
 
 __all__ = ("MemoryDevice", "Placement", "check_realize", "check_virtio_mem_properties", "dimm_slot", "place")
 
@@ -260,10 +260,41 @@ def block_size_of(spec: VirtioMem, backend: MemoryBackend) -> int:
     return spec.block_size or default_block_size(backend.page_size)
 
 
+def unplugged_inaccessible(
+    spec: VirtioMem, backend: MemoryBackend, machine_version: tuple[int, int] | None
+) -> Literal["on", "off"]:
+    """Return whether the guest is told not to touch unplugged memory (x86 only, hw/virtio/virtio-mem.c).
+
+    On by default; "auto" on machine types up to 8.0, off up to 6.2. Auto is off only for private anonymous memory
+    with base pages, where reads of unplugged memory hit the shared zero page.
+    """
+    value = spec.unplugged_inaccessible
+    if value is None:
+        version = machine_version or (99, 0)
+        value = "off" if version <= (6, 2) else "auto" if version <= (8, 0) else "on"
+    if value != "auto":
+        return value
+    zero_page = not backend.has_fd and not backend.share and backend.page_size == HOST_PAGE
+    return "off" if zero_page else "on"
+
+
 def check_realize(
-    spec: VirtioMem, backend: MemoryBackend, addr: int, *, dynamic: bool, nodes: int = 1
+    spec: VirtioMem,
+    backend: MemoryBackend,
+    addr: int,
+    *,
+    inaccessible: bool = True,
+    prealloc_memdev: bool = False,
+    nodes: int = 1,
 ) -> tuple[str, ...]:
     """Check what QEMU checks when a placed virtio-mem device is realized; return its warnings.
+
+    Parameters
+    ----------
+    inaccessible
+        Whether unplugged memory is inaccessible, or need not be because the device has no dynamic memslots.
+    prealloc_memdev
+        Whether this QEMU takes a preallocated memory backend.
 
     Raises
     ------
@@ -271,7 +302,7 @@ def check_realize(
         In the order and words of hw/virtio/virtio-mem.c.
     """
     block = block_size_of(spec, backend)
-    if backend.prealloc:
+    if backend.prealloc and not prealloc_memdev:
         raise Refusal(
             f"'memdev' property specifies a memdev with preallocation enabled: {backend.id}. "
             "Instead, specify 'prealloc=on' for the virtio-mem device. ",
@@ -282,7 +313,7 @@ def check_realize(
         raise Refusal(
             f"'node' property has value '{spec.node}', which exceedsthe number of numa nodes: {nodes}", "use node 0"
         )
-    if dynamic and spec.unplugged_inaccessible not in (None, "on"):
+    if not inaccessible:
         raise Refusal(
             "'dynamic-memslots' property set to 'on' requires 'unplugged-inaccessible' to be 'on'",
             "set unplugged-inaccessible=on, or dynamic-memslots=off",

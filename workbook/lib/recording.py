@@ -16,11 +16,12 @@ from typing import Any, Final
 
 from . import cmdline, mtree
 from .errors import Abort, BadInput, Refusal, WorkbookError
-from .machine import Machine
+from .machine import Machine, StateAnswer
 from .rules import get
 from .rules.base import RuleSet
 from .scenario import Scenario, VirtioMem
 from .vhost import PluggedVhost
+from .virtio_mem import Response
 
 __all__ = ("Difference", "compare", "load", "predict", "rules_of")
 
@@ -130,11 +131,11 @@ class _Player:
             case "request_size":
                 machine.request_size(action["dev"], action["size"])
             case "plug":
-                shown["response"] = str(machine.plug(action["dev"], action["offset"], action["size"]))
+                shown["response"] = _text(machine.plug(action["dev"], action["offset"], action["size"]))
             case "unplug":
-                shown["response"] = str(machine.unplug(action["dev"], action["offset"], action["size"]))
+                shown["response"] = _text(machine.unplug(action["dev"], action["offset"], action["size"]))
             case "unplug_all":
-                shown["response"] = str(machine.unplug_all(action["dev"]))
+                shown["response"] = _text(machine.unplug_all(action["dev"]))
             case "state":
                 _show_state(shown, machine.state(action["dev"], action["offset"], action["size"]))
             case "raw":
@@ -223,7 +224,11 @@ def _source_scenario(scenario: Scenario, step: Mapping[str, Any]) -> Scenario:
     return replace(scenario, devices=tuple(devices), incoming=False)
 
 
-def _show_state(shown: dict[str, Any], answer: Any) -> None:
+def _text(response: Response | None) -> str | None:
+    return None if response is None else str(response)
+
+
+def _show_state(shown: dict[str, Any], answer: StateAnswer | None) -> None:
     shown["response"] = None if answer is None else str(answer.response)
     if answer is not None and answer.state is not None:
         shown["state"] = str(answer.state)

@@ -32,6 +32,7 @@ MIN_BLOCK_SIZE: Final = MiB
 THP_SIZE: Final = 2 * MiB
 """Transparent huge pages on x86-64 (hpage_pmd_size); QEMU falls back to the same value."""
 HOST_PAGE: Final = 4 * KiB
+_SAME_DEVICE: Final = "give the destination the same device as the source"
 
 
 class Response(StrEnum):
@@ -196,7 +197,9 @@ class VirtioMemDevice:
 
     def _is_valid(self, start: int, size: int) -> bool:
         """``virtio_mem_valid_range``, with the address relative to the device."""
-        return start % self.block_size == 0 and size > 0 and start >= 0 and start + size <= self.usable_region_size
+        # a request counts blocks: a guest cannot ask for a part of one
+        whole_blocks = start % self.block_size == 0 and size % self.block_size == 0
+        return whole_blocks and size > 0 and start >= 0 and start + size <= self.usable_region_size
 
     def plug(self, start: int, size: int, *, busy: bool = False) -> Response:
         """Answer a PLUG request for [start, start + size)."""
@@ -244,7 +247,22 @@ class VirtioMemDevice:
         return Response.ACK, BlockState.UNPLUGGED
 
     def restore(self, source: "VirtioMemDevice") -> None:
-        """Take over what a migration stream carries: sizes and the bitmap; slots as the rule set says."""
+        """Take over what a migration stream carries: sizes and the bitmap; slots as the rule set says.
+
+        Raises
+        ------
+        Refusal
+            Source and destination are not the same device (``virtio_mem_mig_sanity_checks_post_load``).
+        """
+        for prop, changed, was, now in (
+            ("memaddr", "changed", source.addr, self.addr),
+            ("memdev", "size changed", source.region_size, self.region_size),
+            ("block-size", "changed", source.block_size, self.block_size),
+        ):
+            if was != now:
+                raise Refusal(f"Property '{prop}' {changed} from {was:#x} to {now:#x}", _SAME_DEVICE)
+        if source.node != self.node:
+            raise Refusal(f"Property 'node' changed from {source.node} to {self.node}", _SAME_DEVICE)
         self.usable_region_size = source.usable_region_size
         self.requested_size = source.requested_size
         self.plugged = source.plugged.copy()

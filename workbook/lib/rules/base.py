@@ -202,7 +202,8 @@ class RuleSet:
     """Whether the last memslot takes the rest, also if it is larger than the others."""
     unpluggable: ClassVar[bool] = True
     """Whether virtio-mem devices can be removed at all (QEMU 8.1)."""
-
+    refuses_prealloc_memdev: ClassVar[bool] = True
+    """Whether a memory backend with prealloc=on is refused for virtio-mem (not yet in the base of the 2021 series)."""
     shows_memslot_properties: ClassVar[bool] = False
     """Whether the device has the properties memslots, used-memslots and max-memslots (RFC)."""
     unknown_properties: ClassVar[Mapping[str, str]] = {}
@@ -223,6 +224,29 @@ class RuleSet:
     def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:
         """Tell whether a device is cut into memslots at all."""
         return dynamic_memslots is not False
+
+    def default_max_memslots(self, machine_version: tuple[int, int] | None) -> int:  # noqa: ARG002 - only the RFC looks at it
+        """Return the user's limit where the user gives none: 0 for automatic.
+
+        Parameters
+        ----------
+        machine_version
+            Of a versioned machine type; None for the newest.
+        """
+        return 0
+
+    def check_max_memslots(self, value: int) -> None:
+        """Check a limit that the user gives, when the property is set."""
+
+    def is_hopeless(self, region_size: int, block_size: int, page_size: int) -> bool:
+        """Tell whether realize is going to refuse a device, which until then counts as one memslot.
+
+        QEMU 8.2: the block size is below the page size of the memory backend, or does not divide its size.
+        """
+        return block_size < page_size or region_size % block_size != 0
+
+    def check_cut(self, decision: Decision, block_size: int) -> None:
+        """Check at realize how the device was cut."""
 
     def partition(
         self, limit: int, region_size: int, block_size: int, max_memslots: int, trace: Trace

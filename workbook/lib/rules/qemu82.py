@@ -1,9 +1,10 @@
 """What was merged: ``dynamic-memslots=on`` (QEMU 8.2, pull request of 12 October 2023, facts B.3 to B.9)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from workbook.lib.backend import UINT_MAX
+from workbook.lib.backend import UINT_MAX, GlobalVhostCount, PerDeviceVhostCount, VhostBackend, VhostCount, u32
 from workbook.lib.errors import Refusal
 
 from .base import Budget, RuleSet, Trace
@@ -14,6 +15,37 @@ SAFE_MAX_MEMSLOTS: Final = 509
 """MEMORY_DEVICES_SAFE_MAX_MEMSLOTS: below this overall maximum every device gets one slot."""
 SOFT_MEMSLOT_LIMIT: Final = 256
 """MEMORY_DEVICES_SOFT_MEMSLOT_LIMIT: over all memory devices, for automatic decisions."""
+
+
+@dataclass
+class KindVhostCount:
+    """One global counter for back ends that see only shared memory (vhost-user), one for the others (QEMU 8.2).
+
+    Of each kind the last device that committed wins, and a removed or refused one sets it to 0; "used > limit"
+    wraps.
+    """
+
+    _kernel: GlobalVhostCount = field(default_factory=GlobalVhostCount)
+    _user: GlobalVhostCount = field(default_factory=GlobalVhostCount)
+
+    def _of(self, backend: VhostBackend) -> GlobalVhostCount:
+        return self._kernel if backend.kernel else self._user
+
+    def committed(self, backend: VhostBackend, used: int) -> None:
+        """Note the size of the newest table of this kind."""
+        self._of(backend).committed(backend, used)
+
+    def removed(self, backend: VhostBackend) -> None:
+        """Unregistering a listener commits an empty table."""
+        self._of(backend).removed(backend)
+
+    def used(self, backend: VhostBackend) -> int:
+        """Return the counter of the back end's kind."""
+        return self._of(backend).used(backend)
+
+    def free(self, backends: Sequence[VhostBackend]) -> int:
+        """Return the smallest remainder, as unsigned; 2^32 - 1 without back ends."""
+        return min((u32(one.limit - self.used(one)) for one in backends), default=UINT_MAX)
 
 
 class Qemu82(RuleSet):
@@ -56,6 +88,10 @@ class Qemu82(RuleSet):
         share = trace.note("share", int(float(available) * region_size / left), "available * region size / space left")
         return trace.note("limit", max(share, 1), "at least 1")
 
+    def vhost_count(self) -> VhostCount:
+        """One counter per kind of back end."""
+        return KindVhostCount()
+
     def check_vhost_limit(self, limit: int, automatic: int) -> None:
         """Refuse a back end below 509 once a device has decided by itself (hw/virtio/vhost.c)."""
         if limit < SAFE_MAX_MEMSLOTS and automatic:
@@ -71,3 +107,7 @@ class Qemu100(Qemu82):
 
     name: ClassVar[str] = "qemu-10.0"
     about: ClassVar[str] = "QEMU 10.0: the rules of 8.2"
+
+    def vhost_count(self) -> VhostCount:
+        """One counter per device."""
+        return PerDeviceVhostCount()

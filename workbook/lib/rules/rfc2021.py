@@ -47,6 +47,7 @@ class Rfc2021(RuleSet):
     decides_with_given_block_size: ClassVar[bool] = True
     unplug_all_when_empty: ClassVar[bool] = False
     unpluggable: ClassVar[bool] = False
+    refuses_prealloc_memdev: ClassVar[bool] = False
     shows_memslot_properties: ClassVar[bool] = True
     unknown_properties: ClassVar[Mapping[str, str]] = {
         "dynamic-memslots": "Property 'virtio-mem-pci.dynamic-memslots' not found",
@@ -63,6 +64,14 @@ class Rfc2021(RuleSet):
     def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:  # noqa: ARG002 - the series has no such property
         """Every device has a container, also with one memslot."""
         return True
+
+    def default_max_memslots(self, machine_version: tuple[int, int] | None) -> int:
+        """Automatic, but one memslot on machine types up to 6.1 (RFC patch 15)."""
+        return 1 if machine_version is not None and machine_version <= (6, 1) else 0
+
+    def is_hopeless(self, region_size: int, block_size: int, page_size: int) -> bool:  # noqa: ARG002 - see below
+        """Only a block size that was given and is below the page size; an odd size is cut all the same."""
+        return 0 < block_size < page_size
 
     def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:
         """Decide as ``memory_devices_calc_memslot_limit`` of RFC patch 08 does; all integers are u32."""

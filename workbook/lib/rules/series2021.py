@@ -27,6 +27,9 @@ class Series2021v1(Rfc2021):
     unknown_properties: ClassVar[Mapping[str, str]] = {
         name: f"Property 'virtio-mem-pci.{name}' not found" for name in ("dynamic-memslots", "max-memslots")
     }
+    vhost_user_max: ClassVar[int] = 256
+    """The series drops the RFC's change: ACPI_MAX_RAM_SLOTS, as in its base."""
+    decides_with_given_block_size: ClassVar[bool] = False
     rest_in_last: ClassVar[bool] = True
     about: ClassVar[str] = "series of late October 2021: the user gives the number of memslots"
 
@@ -34,6 +37,29 @@ class Series2021v1(Rfc2021):
     def name(self) -> str:  # type: ignore[override]
         """``series-2021-v1``."""
         return "series-2021-v1"
+
+    def default_max_memslots(self, machine_version: tuple[int, int] | None) -> int:  # noqa: ARG002 - the same on all
+        """One memslot."""
+        return 1
+
+    def check_max_memslots(self, value: int) -> None:
+        """Refuse ``memslots`` outside 1 to 1024.
+
+        Raises
+        ------
+        Refusal
+            In the words of the series.
+        """
+        if value > MAX_PER_DEVICE:
+            raise Refusal(
+                f"'memslots' property must not exceed '{MAX_PER_DEVICE}'", f"give memslots from 1 to {MAX_PER_DEVICE}"
+            )
+        if value == 0:
+            raise Refusal("'memslots' property must not be '0'", f"give memslots from 1 to {MAX_PER_DEVICE}")
+
+    def is_hopeless(self, region_size: int, block_size: int, page_size: int) -> bool:  # noqa: ARG002 - see below
+        """Never: the number of memslots is the user's, whatever realize says later."""
+        return False
 
     def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:  # noqa: ARG002 - the user decides
         """Return what a device may ask for at most."""
@@ -44,31 +70,37 @@ class Series2021v1(Rfc2021):
     ) -> tuple[int, int]:
         """Cut into the user's number of slots, whole blocks and whole 128 MiB; the last takes the rest.
 
+        The size is 0 where there is not even 128 MiB for each: `check_cut` refuses that.
+        """
+        count = trace.note("user's memslots", min(max_memslots or 1, limit), "memslots, 1 where not given")
+        if count == 1:
+            return 1, region_size
+        size = trace.bytes("even share", -(-region_size // count), "region size / memslots, rounded up")
+        size = round_down(round_down(size, max(block_size, 1)), SLOT_GRANULE)
+        return count, trace.bytes("memslot size", size, "whole blocks and whole 128 MiB; the last slot takes the rest")
+
+    def check_cut(self, decision: Decision, block_size: int) -> None:
+        """Refuse more memslots than blocks, or memslots below 128 MiB.
+
         Raises
         ------
         Refusal
-            More than 1024 slots, more slots than blocks, or slots below 128 MiB.
+            In the words of the series.
         """
-        count = max_memslots or 1
-        if count > limit:
-            raise Refusal(f"'memslots' property must not exceed '{limit}'", f"give memslots from 1 to {limit}")
-        if count == 1:
-            return 1, region_size
-        if block_size and count > region_size // block_size:
+        if decision.count == 1:
+            return
+        blocks = decision.region_size // block_size
+        if decision.count > blocks:
             raise Refusal(
-                f"'memslots' property exceeds the total number of device blocks ({region_size // block_size})",
-                f"give at most {region_size // block_size} memslots",
+                f"'memslots' property exceeds the total number of device blocks ({blocks})",
+                f"give at most {blocks} memslots",
             )
-        size = trace.bytes("even share", -(-region_size // count), "region size / memslots, rounded up")
-        size = round_down(round_down(size, max(block_size, 1)), SLOT_GRANULE)
-        trace.bytes("memslot size", size, "whole blocks and whole 128 MiB; the last slot takes the rest")
-        if size < SLOT_GRANULE:
+        if decision.memslot_size < SLOT_GRANULE:
             raise Refusal(
                 f"'memslots' property would create memory slots smaller than the minimum supported memory slot size "
                 f"({format_size(SLOT_GRANULE)})",
-                f"give at most {region_size // SLOT_GRANULE} memslots",
+                f"give at most {max(decision.region_size // SLOT_GRANULE, 1)} memslots",
             )
-        return count, size
 
     def check(self, budget: Budget, decision: Decision) -> None:
         """Check the overall cap, then what the RFC checks, in the words of this series.
