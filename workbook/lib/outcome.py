@@ -1,7 +1,9 @@
 """Outcome: everything there is to show about a scenario, or QEMU's refusal of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from .cmdline import write_argv
 from .errors import Refusal, WorkbookError
@@ -11,9 +13,10 @@ from .overhead import KvmCost, KvmHost
 from .rules import RULE_SETS, get
 from .rules.base import RuleSet
 from .scenario import Scenario
+from .settings import SETTINGS
 from .size import format_size
 
-__all__ = ("Outcome", "Problem", "kvm_host")
+__all__ = ("Outcome", "Problem", "kvm_host", "vary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +130,16 @@ class Outcome:
             f"plugged={format_size(plugged)}, metadata={format_size(self.cost.total, digits=1)}"
         )
         return text + (f", refused: {self.problem.message}" if self.problem else "")
+
+
+def vary(
+    scenario: Scenario, setting: str, values: Iterable[Any], rules: RuleSet | str | None = None
+) -> tuple[Outcome, ...]:
+    """Play a scenario once for every value of one setting.
+
+    Parameters
+    ----------
+    setting
+        Name in `workbook.lib.settings.SETTINGS`.
+    """
+    return tuple(Outcome.of(SETTINGS[setting].put(scenario, value, None), rules) for value in values)

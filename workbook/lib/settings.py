@@ -159,14 +159,20 @@ def requested(scenario: Scenario, name: str | None = None) -> int:
     return asked[-1] if asked else device.requested_size
 
 
-def with_request(scenario: Scenario, size: int, name: str | None = None) -> Scenario:
-    """Ask for `size`; a request that directly precedes is replaced, as a slider that moves on does."""
+def with_request(scenario: Scenario, size: int, name: str | None = None, *, again: bool = False) -> Scenario:
+    """Ask for `size`; a request that directly precedes is replaced, as a slider that moves on does.
+
+    Parameters
+    ----------
+    again
+        Keep the request before: the VM sees both, one after the other.
+    """
     for device in virtio_mem_devices(scenario):
         if name not in (None, device.id):
             continue
         actions = list(scenario.actions)
         trailing = len(actions)
-        while trailing and actions[trailing - 1].op == "request_size":
+        while not again and trailing and actions[trailing - 1].op == "request_size":
             trailing -= 1
         kept = [one for one in actions[trailing:] if one.dev != device.id]
         asked = Action(op="request_size", dev=device.id, size=size)

@@ -316,6 +316,14 @@ class RuleSet:
                 raise Refusal(self.no_slots_message(consumer, decision.count, u32(free - reserved)), _MORE_SLOTS)
         check_space(budget, decision.region_size)
 
+    def refusal(self, budget: Budget, decision: Decision) -> Refusal | None:
+        """Return what `check` raises, as a value; None where the device can be plugged."""
+        try:
+            self.check(budget, decision)
+        except Refusal as refusal:
+            return refusal
+        return None
+
     def no_slots_message(self, consumer: str, required: int, available: int) -> str:  # noqa: ARG002 - the RFC names the numbers
         """Return QEMU's words for too few free memslots (hw/mem/memory-device.c, QEMU 8.2)."""
         if consumer == "kvm":

@@ -1,0 +1,35 @@
+"""How fast: `pytest tests/benchmarks --benchmark-enable` prints medians; nothing here asserts a time."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+from workbook.charts import MemoryMap, OverheadBars, SlotBudget
+from workbook.lib.outcome import Outcome
+from workbook.lib.presets import PRESETS
+from workbook.lib.scenario import Action
+from workbook.lib.size import TiB
+
+
+def test_explorer_recomputation_with_1024_memslots(benchmark: Any) -> None:
+    """One recomputation of the explorer: the model, its texts and the data of every chart, 1,024 mapped slots."""
+    everything = (Action(op="request_size", dev="vm0", size=TiB), Action(op="settle", dev="vm0"))
+    scenario = replace(PRESETS["one-tib"].scenario, actions=everything)
+    memory_map, overhead, budget = MemoryMap(), OverheadBars(), SlotBudget()
+
+    def recompute() -> Outcome:
+        outcome = Outcome.of(scenario)
+        assert outcome.layout is not None
+        memory_map.update(outcome.layout)
+        budget.update(outcome.layout.consumers)
+        overhead.update((("single", outcome.single.cost), (outcome.rules, outcome.cost)))
+        return outcome
+
+    assert benchmark(recompute).used == 1024
+
+
+def test_import_of_the_library(benchmark: Any) -> None:
+    """`import workbook.lib` in a fresh interpreter, less what the bare interpreter needs."""
+    command = [sys.executable, "-c", "import workbook.lib"]
+    benchmark.pedantic(lambda: subprocess.run(command, check=True), rounds=5, warmup_rounds=1)

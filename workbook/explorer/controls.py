@@ -1,0 +1,226 @@
+"""Controls: one ipywidgets control per setting of a scenario.
+
+Every control shows the value that the scenario holds and hands a new one on; it keeps no value of its own.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
+
+import ipywidgets as widgets
+
+from workbook.lib.errors import BadInput
+from workbook.lib.settings import Setting
+from workbook.lib.size import format_size, parse_size
+
+__all__ = ("ChoiceControl", "Control", "CountControl", "FlagControl", "SizeControl", "control_for")
+
+_STYLE: Final = {"description_width": "118px"}
+_WIDE: Final = {"width": "100%"}
+CUSTOM: Final = "custom"
+
+
+class Control(Protocol):
+    """What the control panel needs of a control."""
+
+    widget: widgets.Widget
+
+    def show(self, value: Any) -> None:
+        """Show a value without telling anybody."""
+
+
+Changed = Callable[[Any], None]
+Complain = Callable[[str], None]
+
+
+class SizeControl:
+    """A slider over round sizes, and a field beside it that takes any size that QEMU takes."""
+
+    def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
+        self._setting, self._changed, self._complain = setting, changed, complain
+        self._quiet = False
+        self._slider = widgets.SelectionSlider(
+            options=setting.choices,
+            description=setting.label,
+            style=_STYLE,
+            layout=widgets.Layout(width="auto", flex="1 1 auto"),
+            readout=False,
+            tooltip=setting.help,
+        )
+        self._field = widgets.Text(
+            continuous_update=False,
+            layout=widgets.Layout(width="96px", flex="0 0 auto"),
+            tooltip=f"{setting.label}: any size, such as 100.5G",
+        )
+        self._slider.observe(self._on_slider, "value")
+        self._field.observe(self._on_field, "value")
+        self.widget = widgets.HBox([self._slider, self._field], layout=widgets.Layout(**_WIDE))
+
+    def show(self, value: int, *, limit: int | None = None) -> None:
+        """Show `value`; sizes above `limit` are not offered."""
+        self._quiet = True
+        try:
+            offered = {size for _, size in self._setting.choices if limit is None or size <= limit} | {value}
+            if limit is not None:
+                offered.add(limit)
+            options = tuple((format_size(size), size) for size in sorted(offered))
+            if options != self._slider.options:
+                self._slider.options = options
+            self._slider.value = value
+            self._field.value = format_size(value)
+        finally:
+            self._quiet = False
+
+    def _on_slider(self, change: Any) -> None:
+        if not self._quiet:
+            self._changed(change["new"])
+
+    def _on_field(self, change: Any) -> None:
+        if self._quiet:
+            return
+        try:
+            size = parse_size(str(change["new"]), name=self._setting.label)
+        except BadInput as error:
+            self._complain(str(error))
+            return
+        self._changed(size)
+
+
+class CountControl:
+    """A choice of usual numbers, and a field for any other."""
+
+    def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
+        self._setting, self._changed, self._complain = setting, changed, complain
+        self._quiet = False
+        self._choice: widgets.Dropdown | None = None
+        self._field = widgets.IntText(
+            description="" if setting.choices else setting.label,
+            style=_STYLE,
+            continuous_update=False,
+            layout=widgets.Layout(width="96px" if setting.choices else "auto", flex="0 0 auto"),
+            tooltip=f"{setting.label}: any number",
+        )
+        self._field.observe(self._on_field, "value")
+        children: list[widgets.Widget] = [self._field]
+        if setting.choices:
+            self._choice = widgets.Dropdown(
+                options=(*setting.choices, (CUSTOM, CUSTOM)),
+                description=setting.label,
+                style=_STYLE,
+                layout=widgets.Layout(width="auto", flex="1 1 auto"),
+                tooltip=setting.help,
+            )
+            self._choice.observe(self._on_choice, "value")
+            children.insert(0, self._choice)
+        self.widget = widgets.HBox(children, layout=widgets.Layout(**_WIDE))
+
+    def show(self, value: int | None) -> None:
+        """Show `value`."""
+        self._quiet = True
+        try:
+            known = {one for _, one in self._setting.choices}
+            if self._choice is not None:
+                self._choice.value = value if value in known else CUSTOM
+                self._field.layout.visibility = "hidden" if value in known else "visible"
+            self._field.value = value or 0
+        finally:
+            self._quiet = False
+
+    def _on_choice(self, change: Any) -> None:
+        if self._quiet:
+            return
+        if change["new"] == CUSTOM:
+            self._field.layout.visibility = "visible"
+            return
+        self._changed(change["new"])
+
+    def _on_field(self, change: Any) -> None:
+        if self._quiet:
+            return
+        if change["new"] < 0:
+            self._complain(f"{self._setting.label} {change['new']} is negative: give 0 or more")
+            return
+        self._changed(change["new"])
+
+
+class ChoiceControl:
+    """A choice among fixed values."""
+
+    def __init__(self, setting: Setting, changed: Changed, _complain: Complain) -> None:
+        self._changed, self._quiet = changed, False
+        self.widget = widgets.Dropdown(
+            options=setting.choices,
+            description=setting.label,
+            style=_STYLE,
+            layout=widgets.Layout(**_WIDE),
+            tooltip=setting.help,
+        )
+        self.widget.observe(self._on_change, "value")
+
+    def show(self, value: Any) -> None:
+        """Show `value`; one that is not offered yet is added."""
+        self._quiet = True
+        try:
+            if value not in {one for _, one in self.widget.options}:
+                label = format_size(value) if isinstance(value, int) else str(value)
+                self.widget.options = (*self.widget.options, (label, value))
+            self.widget.value = value
+        finally:
+            self._quiet = False
+
+    def _on_change(self, change: Any) -> None:
+        if not self._quiet:
+            self._changed(change["new"])
+
+
+class FlagControl:
+    """A check box."""
+
+    def __init__(self, setting: Setting, changed: Changed, _complain: Complain) -> None:
+        self._changed, self._quiet = changed, False
+        self.widget = widgets.Checkbox(
+            description=setting.label,
+            indent=False,
+            layout=widgets.Layout(width="auto", margin="0 0 0 126px"),
+            tooltip=setting.help,
+        )
+        self.widget.observe(self._on_change, "value")
+
+    def show(self, value: Any) -> None:
+        """Show `value`."""
+        self._quiet = True
+        try:
+            self.widget.value = bool(value)
+        finally:
+            self._quiet = False
+
+    def _on_change(self, change: Any) -> None:
+        if not self._quiet:
+            self._changed(change["new"])
+
+
+_KINDS: Final = {"size": SizeControl, "count": CountControl, "choice": ChoiceControl, "flag": FlagControl}
+
+
+def control_for(setting: Setting, changed: Changed, complain: Complain) -> Control:
+    """Return the control that fits a setting.
+
+    Parameters
+    ----------
+    changed
+        Called with the new value.
+    complain
+        Called with one clear line where the input cannot be read.
+    """
+    control: Control = _KINDS[setting.kind](setting, changed, complain)
+    return control
+
+
+def controls_for(
+    settings: Iterable[Setting], changed: Callable[[Setting, Any], None], complain: Complain
+) -> dict[str, Control]:
+    """Return the controls of several settings by name."""
+
+    def one(setting: Setting) -> Control:
+        return control_for(setting, lambda value: changed(setting, value), complain)
+
+    return {setting.name: one(setting) for setting in settings}

@@ -1,0 +1,118 @@
+"""The picture of one outcome: charts, the reason, and QEMU's texts."""
+
+import html
+import shlex
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import ipywidgets as widgets
+from jupyter_bokeh import BokehModel
+
+from workbook.charts import DecisionTrace, MemoryMap, OverheadBars, SlotBudget
+from workbook.lib.outcome import Outcome
+from workbook.lib.size import format_size
+
+__all__ = ("OutcomeView",)
+
+Theme = Literal["light", "dark"]
+MAX_LINES: Final = 300
+"""Lines of a text that are shown; a 1,024-slot tree is long and nobody reads its middle."""
+
+
+class OutcomeView(widgets.VBox):
+    """Shows an `Outcome`; figures are built once and get new data.
+
+    Parameters
+    ----------
+    theme
+        ``light`` or ``dark``.
+    """
+
+    def __init__(self, theme: Theme = "light") -> None:
+        self.outcome: Outcome | None = None
+        self.memory_map = MemoryMap(theme=theme)
+        self.overhead = OverheadBars(theme=theme)
+        self.budget = SlotBudget(theme=theme)
+        self.trace = DecisionTrace(theme=theme)
+        self._notice = widgets.HTML()
+        self._summary = widgets.HTML()
+        self._texts = {
+            name: widgets.HTML() for name in ("Why", "info mtree", "info mtree -f", "Command line", "Numbers")
+        }
+        self._tabs = widgets.Tab(children=list(self._texts.values()), titles=list(self._texts))
+        self._tabs.observe(self._show_tab, "selected_index")
+        below = widgets.HBox(
+            [
+                widgets.Box([BokehModel(self.overhead.root)], layout=widgets.Layout(flex="3 1 320px", min_width="0")),
+                widgets.Box([BokehModel(self.budget.root)], layout=widgets.Layout(flex="2 1 260px", min_width="0")),
+            ],
+            layout=widgets.Layout(flex_flow="row wrap"),
+        )
+        super().__init__(
+            [self._notice, self._summary, BokehModel(self.memory_map.root), below, self._tabs],
+            layout=widgets.Layout(flex="1 1 600px", min_width="0"),
+        )
+
+    def show(self, outcome: Outcome) -> None:
+        """Show another outcome."""
+        self.outcome = outcome
+        self._notice.value = _notice(outcome)
+        self._summary.value = f"<div style='font-size:110%'>{html.escape(_sentence(outcome))}</div>"
+        self.memory_map.update(outcome.layout)
+        self.budget.update(outcome.layout.consumers if outcome.layout else ())
+        self.overhead.update((("single memslot", outcome.single.cost), (outcome.rules, outcome.cost)))
+        self._show_tab(None)
+
+    def _show_tab(self, _change: object) -> None:
+        """Fill the visible tab only: the others cost time and nobody sees them."""
+        if self.outcome is None:
+            return
+        name = list(self._texts)[self._tabs.selected_index or 0]
+        self._texts[name].value = self._tab(name, self.outcome)
+
+    def _tab(self, name: str, outcome: Outcome) -> str:
+        if name == "Why":
+            devices = outcome.layout.devices if outcome.layout else ()
+            return "".join(self.trace.html(one.decision, title=one.id) for one in devices if one.type == "virtio-mem")
+        if name == "info mtree":
+            return _text(outcome.info_mtree.splitlines())
+        if name == "info mtree -f":
+            return _text(outcome.info_mtree_flat.splitlines())
+        if name == "Command line":
+            return _text([shlex.join(outcome.command_line)], wrap=True)
+        return _text([self.memory_map.describe(), self.budget.describe(), self.overhead.describe()], wrap=True)
+
+
+def _sentence(outcome: Outcome) -> str:
+    layout = outcome.layout
+    if layout is None:
+        return "QEMU does not start."
+    plugged = sum(one.plugged_size for one in layout.devices)
+    return (
+        f"{outcome.used:,} of {outcome.promised:,} memslots mapped, {format_size(plugged)} plugged, "
+        f"{format_size(outcome.cost.total, digits=1)} of KVM metadata "
+        f"(one memslot: {format_size(outcome.single.cost.total, digits=1)})"
+    )
+
+
+def _notice(outcome: Outcome) -> str:
+    """Return the refusal or the warnings, as an alert that screen readers announce."""
+    if outcome.problem:
+        who = "QEMU refuses" if outcome.problem.by_qemu else "This cannot be"
+        advice = f"<br><b>What to do:</b> {html.escape(outcome.problem.advice)}" if outcome.problem.advice else ""
+        return _box("#b3261e", f"<b>{who}:</b> {html.escape(outcome.problem.message)}{advice}")
+    warnings = outcome.layout.warnings if outcome.layout else ()
+    return _box("#8a6100", "<br>".join(html.escape(one) for one in warnings)) if warnings else ""
+
+
+def _box(colour: str, content: str) -> str:
+    style = f"border-left:4px solid {colour};padding:4px 10px;margin:4px 0;line-height:1.4"
+    return f"<div role='alert' style='{style}'>{content}</div>"
+
+
+def _text(lines: Sequence[str], *, wrap: bool = False) -> str:
+    shown = list(lines)
+    if len(shown) > MAX_LINES:
+        shown = [*shown[: MAX_LINES - 1], f"... {len(lines) - MAX_LINES + 1} more lines"]
+    style = "max-height:320px;overflow:auto;line-height:1.35;margin:0" + (";white-space:pre-wrap" if wrap else "")
+    return f"<pre tabindex='0' style='{style}'>{html.escape(chr(10).join(shown)) or 'nothing'}</pre>"
