@@ -1,0 +1,1 @@
+"""Memslot workbook: virtio-mem device memory through separate memslots, equal to QEMU and KVM."""

@@ -1,6 +1,6 @@
 """Open the workbook in JupyterLab: ``memslot-workbook`` or ``python -m workbook``."""
 
-# Runs on any Python 3, so that one that is too old gets a line and not a traceback.
+# No newer syntax or library than Python 3.6 has, so that a Python that is too old gets a line and not a traceback.
 import argparse
 import os
 import socket
@@ -10,14 +10,14 @@ OLDEST = (3, 11)
 START = "00-start-here.ipynb"
 
 
-def main(arguments=None):  # type: ignore[no-untyped-def]  # an old Python reads this file too
+def main(arguments: "list[str] | None" = None) -> int:
     """Open JupyterLab at the start notebook; return the exit code."""
     if sys.version_info[:2] < OLDEST:
-        wanted, have = ".".join(map(str, OLDEST)), ".".join(map(str, sys.version_info[:2]))
-        return _fail("Python {} is too old: the workbook needs {} or newer".format(have, wanted))  # noqa: UP032
+        have = ".".join(map(str, sys.version_info[:2]))
+        return _fail(f"Python {have} is too old: the workbook needs {OLDEST[0]}.{OLDEST[1]} or newer")
     options = _options(arguments)
-    folder = os.path.abspath(options.notebooks or _notebooks())  # noqa: PTH100 - pathlib is newer than some Pythons
-    if not os.path.exists(os.path.join(folder, START)):  # noqa: PTH110, PTH118
+    folder = os.path.abspath(options.notebooks)
+    if not os.path.exists(os.path.join(folder, START)):
         return _fail(f"{folder} has no {START}: run this in a clone of the repository, or give --notebooks FOLDER")
     if not _is_free(options.port):
         return _fail(f"port {options.port} is taken: close the program that uses it, or give another one with --port")
@@ -29,20 +29,16 @@ def main(arguments=None):  # type: ignore[no-untyped-def]  # an old Python reads
     return 0
 
 
-def _options(arguments):  # type: ignore[no-untyped-def]
+def _options(arguments: "list[str] | None") -> argparse.Namespace:
+    clone = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parser = argparse.ArgumentParser(prog="memslot-workbook", description="Open the memslot workbook in JupyterLab.")
     parser.add_argument("--port", type=int, default=8888, help="port of the server on this machine (default 8888)")
-    parser.add_argument("--notebooks", help="folder with the notebooks (default: the clone's)")
+    parser.add_argument("--notebooks", default=os.path.join(clone, "notebooks"), help="folder with the notebooks")
     parser.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     return parser.parse_args(arguments)
 
 
-def _notebooks():  # type: ignore[no-untyped-def]
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
-    return os.path.join(here, "notebooks")  # noqa: PTH118
-
-
-def _is_free(port):  # type: ignore[no-untyped-def]
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -52,8 +48,8 @@ def _is_free(port):  # type: ignore[no-untyped-def]
     return True
 
 
-def _fail(line):  # type: ignore[no-untyped-def]
-    print("memslot-workbook: " + line, file=sys.stderr)
+def _fail(line: str) -> int:
+    print(f"memslot-workbook: {line}", file=sys.stderr)
     return 1
 
 
