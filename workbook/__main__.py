@@ -25,8 +25,7 @@ def main(arguments: "list[str] | None" = None) -> int:
     command += [f"--notebook-dir={folder}", f"--LabApp.default_url=/lab/tree/{START}"]
     command += ["--no-browser"] if options.no_browser else []
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    os.execv(sys.executable, command)  # noqa: S606 - fixed arguments, no shell
-    return 0
+    return os.execv(sys.executable, command)  # noqa: S606 - fixed arguments, no shell
 
 
 def _options(arguments: "list[str] | None") -> argparse.Namespace:
