@@ -32,12 +32,13 @@ def test_object_is_handed_back() -> None:
 
 
 class Fixed(RuleSet):
-    """Four memslots, or what is free."""
+    """A memslot per GiB, at most 4, and no more than KVM has free."""
 
     name: ClassVar[str] = "fixed-4"
 
     def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:
-        return trace.note("limit", 4, "always")
+        free = 4 if budget.kvm_free is None else budget.kvm_free
+        return trace.note("limit", min(4, free, region_size // GiB), "at most 4")
 
 
 def test_rule_set_of_ones_own() -> None:

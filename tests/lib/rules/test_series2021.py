@@ -98,7 +98,7 @@ def test_space_is_checked_before_realize() -> None:
     """A device that does not fit is refused for that, whatever its memslots would be."""
     text = "not enough space, currently 0x0 in use of total space for memory devices 0x7ff00000000"
     assert refusal_of(",memslots=1000", size="9T") == text
-    with pytest.raises(Refusal, match="^not enough space"):
+    with pytest.raises(Refusal, match=r"^not enough space"):
         vm_with(",memslots=1024,block-size=16T", size="16T")
 
 
