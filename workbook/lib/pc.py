@@ -21,7 +21,8 @@ MAX_RAM_SLOTS: Final = 256
 """ACPI_MAX_RAM_SLOTS."""
 TARGET_PAGE: Final = 4096
 _PCI_HOLE64: Final = {"q35": 32 * GiB, "pc": 2 * GiB}
-_BELOW_4G: Final = {"q35": (0xB000_0000, 2 * GiB), "pc": (0xE000_0000, 3 * GiB)}
+_Q35_THRESHOLD, _Q35_LOW = 0xB000_0000, 2 * GiB
+_PC_THRESHOLD, _PC_LOW = 0xE000_0000, 3 * GiB
 _DEFAULT_PHYS_BITS: Final = 40
 
 
@@ -64,11 +65,7 @@ def pc_layout(scenario: Scenario) -> PcLayout:
         QEMU refuses the ``-m`` values (order and words of hw/core/machine.c and hw/i386/pc.c).
     """
     _check_memory_sizes(scenario)
-    threshold, low = _BELOW_4G[scenario.chipset]
-    below = low if scenario.ram >= threshold else threshold
-    if scenario.max_ram_below_4g is not None:
-        below = min(below, scenario.max_ram_below_4g)
-    below = min(below, scenario.ram)
+    below = _below_4g(scenario)
     above = scenario.ram - below
     size = scenario.device_memory_size + scenario.ram_slots * GiB if scenario.has_device_memory else 0
     start = _4G
@@ -84,7 +81,21 @@ def pc_layout(scenario: Scenario) -> PcLayout:
             f"phys-bits too low ({scenario.phys_bits})",
             f"give -cpu more phys-bits, or less than {format_size(scenario.maxmem)} maxmem",
         )
+    if scenario.has_device_memory:
+        _check_device_memory(scenario)
     return PcLayout(below, above, start, base, size)
+
+
+def _below_4g(scenario: Scenario) -> int:
+    """Return how much RAM lies below 4 GiB (``pc_init1``, ``pc_q35_init``)."""
+    wanted = scenario.max_ram_below_4g
+    if scenario.chipset == "q35":
+        low = _Q35_LOW if scenario.ram >= _Q35_THRESHOLD else _Q35_THRESHOLD
+        return min(low, _4G if wanted is None else wanted, scenario.ram)
+    low = wanted or _PC_THRESHOLD
+    if scenario.ram >= low:
+        low = min(low, _PC_LOW)
+    return min(low, scenario.ram)
 
 
 def _check_memory_sizes(scenario: Scenario) -> None:
@@ -102,7 +113,10 @@ def _check_memory_sizes(scenario: Scenario) -> None:
             f"is equal to the initial memory size ({scenario.ram:#x})",
             f"raise maxmem to more than {format_size(scenario.ram)}, or drop slots=",
         )
-    if scenario.has_device_memory and scenario.ram_slots > MAX_RAM_SLOTS:
+
+
+def _check_device_memory(scenario: Scenario) -> None:
+    if scenario.ram_slots > MAX_RAM_SLOTS:
         raise Refusal(
             f"unsupported amount of memory slots: {scenario.ram_slots}", f"a PC has at most {MAX_RAM_SLOTS} DIMM slots"
         )

@@ -21,6 +21,7 @@ __all__ = (
     "parse_size",
     "round_down",
     "round_up",
+    "strtosz",
 )
 
 KiB: Final = 1 << 10
@@ -33,18 +34,47 @@ EXABYTE_LIMIT: Final = 1 << 64
 """Sizes are uint64 in QEMU: everything is below this."""
 
 _FACTORS: Final = {"": 1, "B": 1, "K": KiB, "M": MiB, "G": GiB, "T": TiB, "P": PiB, "E": EiB}
-_SIZE = re.compile(
-    r"\s*\+?(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<whole>[0-9]+)?(?:\.(?P<fraction>[0-9]*))?(?P<suffix>[bBkKmMgGtTpPeE])?)"
+_QEMU_SIZE = re.compile(
+    r"[ \t\n\v\f\r]*\+?"
+    r"(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<whole>[0-9]+)?(?:\.(?P<fraction>[0-9]*))?(?P<suffix>[bBkKmMgGtTpPeE])?)"
 )
-_IEC = re.compile(r"(?<=[KMGTPE])iB$|(?<=[KMGTPE])B$")
+_IEC_SIZE = re.compile(r"(?P<number>\+?[0-9.]+)\s*(?:(?P<unit>[kmgtpe])i)?b", re.IGNORECASE)
+_MOST_DIGITS: Final = len(str(EXABYTE_LIMIT))
+
+
+def strtosz(text: str, unit: str = "B") -> int | None:
+    """Read a size exactly as QEMU does (util/cutils.c, ``do_strtosz``; QEMU 10.0), in bytes.
+
+    Decimal with an optional fraction and one of the suffixes ``B K M G T P E`` (either case, powers of 1024), or
+    hexadecimal without suffix; blanks and a plus sign may stand in front. A fraction needs a suffix above ``B``
+    and is rounded to the nearest byte in double arithmetic.
+
+    Parameters
+    ----------
+    unit
+        Suffix that holds where none is given.
+
+    Returns
+    -------
+    Bytes; 2^64 or more where QEMU says that the value is out of range; None where the text is no size.
+    """
+    match = _QEMU_SIZE.fullmatch(text)
+    if not match or not (match["hex"] or match["whole"] or match["fraction"]):
+        return None
+    if match["hex"]:
+        return int(match["hex"], 16)
+    factor = _FACTORS[(match["suffix"] or unit).upper()]
+    fraction = float(f"0.{match['fraction'] or 0}")
+    if fraction and factor == 1:
+        return None
+    whole = (match["whole"] or "0").lstrip("0")
+    if len(whole) > _MOST_DIGITS:
+        return EXABYTE_LIMIT
+    return int(whole or "0") * factor + math.floor(fraction * factor + 0.5)
 
 
 def parse_size(text: str | int, *, unit: str = "B", name: str = "size") -> int:
-    """Read a size as QEMU reads one (util/cutils.c, ``qemu_strtosz``; QEMU 10.0), in bytes.
-
-    Decimal with an optional fraction and one of the suffixes ``B K M G T P E`` (either case, powers of
-    1024), or hexadecimal without suffix. Beyond QEMU, ``GiB``-like spellings are taken too, as people
-    write them.
+    """Read a size as QEMU reads one (`strtosz`) or as people and `format_size` write one (``1.5 GiB``), in bytes.
 
     Parameters
     ----------
@@ -60,24 +90,22 @@ def parse_size(text: str | int, *, unit: str = "B", name: str = "size") -> int:
     BadInput
         Not a size, negative, or 2**64 and more.
     """
-    if isinstance(text, int):
+    if isinstance(text, int) and not isinstance(text, bool):
         if not 0 <= text < EXABYTE_LIMIT:
-            raise BadInput(f"{name} {text} is out of range: 0 to 2^64 - 1 bytes")
+            raise BadInput(f"{name} {text:#x} is out of range: 0 to 2^64 - 1 bytes")
         return text
-    match = _SIZE.fullmatch(_IEC.sub("", text.rstrip()))
-    if not match or (match["hex"] is None and match["whole"] is None and not match["fraction"]):
-        raise BadInput(f"{name} {text!r} is not a size: give a number with B, K, M, G, T, P or E, such as 512M or 1.5G")
-    if match["hex"]:
-        value = int(match["hex"], 16)
-    else:
-        factor = _FACTORS[(match["suffix"] or unit).upper()]
-        fraction = float(f"0.{match['fraction'] or 0}")
-        if fraction and factor == 1:
-            raise BadInput(f"{name} {text!r} is not a whole number of bytes: add a suffix such as K, M or G")
-        # QEMU rounds the fraction to the nearest byte in double arithmetic
-        value = int(match["whole"] or 0) * factor + math.floor(fraction * factor + 0.5)
+    if not isinstance(text, str):
+        raise BadInput(f"{name} must be a size, not {text!r:.60}")
+    iec = _IEC_SIZE.fullmatch(text.strip())
+    value = strtosz(iec["number"] + (iec["unit"] or "B"), unit) if iec else strtosz(text.strip(), unit)
+    if value is None:
+        if any(one in text for one in ".,") and strtosz(text.strip() + "K") is not None:
+            raise BadInput(f"{name} {text!r:.60} is not a whole number of bytes: add a suffix such as K, M or G")
+        raise BadInput(
+            f"{name} {text!r:.60} is not a size: give a number with B, K, M, G, T, P or E, such as 512M or 1.5G"
+        )
     if value >= EXABYTE_LIMIT:
-        raise BadInput(f"{name} {text!r} is too large: sizes are below 2^64 bytes (16E)")
+        raise BadInput(f"{name} {text!r:.60} is too large: sizes are below 2^64 bytes (16E)")
     return value
 
 
