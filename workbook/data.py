@@ -1,11 +1,13 @@
 """What lies in `data/`: the cover letter's outputs, recordings of real QEMUs, measurements of real kernels."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from workbook.lib.archive import read_all
 from workbook.lib.errors import BadInput
 
-__all__ = ("FOLDER", "cover_letter")
+__all__ = ("FOLDER", "cover_letter", "recordings")
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "data"
 
@@ -28,3 +30,9 @@ def cover_letter(step: str) -> str:
         known = ", ".join(sorted(one.stem for one in path.parent.glob("*.txt")))
         raise BadInput(f"the cover letter has no step {step!r}: known are {known}")
     return path.read_text(encoding="utf-8").rstrip("\n")
+
+
+def recordings() -> Iterator[dict[str, Any]]:
+    """Yield every recorded run of a real QEMU (`workbook.lib.recording` says what is in one)."""
+    for _name, recording in read_all([FOLDER / "recordings"]):
+        yield recording

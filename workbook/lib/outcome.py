@@ -93,6 +93,11 @@ class Outcome:
             machine.info_mtree(flat=True),
         )
 
+    @classmethod
+    def refused(cls, problem: Problem, rules: str) -> "Outcome":
+        """Return the outcome of something that never became a scenario."""
+        return cls(Scenario(rules=rules), rules, None, problem)
+
     @cached_property
     def cost(self) -> KvmCost:
         """KVM's metadata for the memslots that are mapped now."""

@@ -1,0 +1,92 @@
+"""Timeline: a scenario action by action, each with what it changed."""
+
+from dataclasses import dataclass, replace
+
+from .errors import WorkbookError
+from .flatview import Change, ChangeKind
+from .layout import Layout
+from .machine import Machine
+from .outcome import Problem
+from .rules import get
+from .rules.base import RuleSet
+from .scenario import Action, Scenario
+from .size import format_size
+
+__all__ = ("Step", "timeline")
+
+_WORDS = {
+    "settle": "guest follows",
+    "plug": "guest plugs",
+    "unplug": "guest unplugs",
+    "unplug_all": "guest unplugs all",
+    "reset": "reboot",
+    "vhost_start": "guest starts the device",
+    "device_del": "device_del",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One moment of a timeline.
+
+    Attributes
+    ----------
+    action
+        What happened; None for the start.
+    layout
+        What the machine looks like afterwards.
+    changes
+        What memory listeners were told, ``region_nop`` left out.
+    problem
+        QEMU's refusal of the action; None where it was done.
+    """
+
+    action: Action | None
+    layout: Layout
+    changes: tuple[Change, ...]
+    problem: Problem | None = None
+
+    @property
+    def title(self) -> str:
+        """The action in words."""
+        if self.action is None:
+            return "start"
+        who = f"{self.action.dev}: " if self.action.dev else ""
+        if self.action.op == "request_size":
+            return f"{who}request {format_size(self.action.size)}"
+        what = _WORDS.get(self.action.op, self.action.op)
+        return f"{who}{what}" + (f" {format_size(self.action.size)}" if self.action.size else "")
+
+    @property
+    def added(self) -> int:
+        """Bytes that listeners saw appear."""
+        return sum(one.range.size for one in self.changes if one.kind is ChangeKind.ADD)
+
+    @property
+    def deleted(self) -> int:
+        """Bytes that listeners saw vanish."""
+        return sum(one.range.size for one in self.changes if one.kind is ChangeKind.DEL)
+
+
+def timeline(scenario: Scenario, rules: RuleSet | str | None = None) -> tuple[Step, ...]:
+    """Play a scenario action by action.
+
+    An action that QEMU refuses changes nothing and has its refusal as `Step.problem`; an abort ends the timeline.
+
+    Raises
+    ------
+    Refusal, BadInput
+        QEMU would not start.
+    """
+    machine = Machine(replace(scenario, actions=()), get(rules if rules is not None else scenario.rules))
+    steps = [Step(None, machine.picture, ())]
+    for action in scenario.actions:
+        problem = None
+        try:
+            machine.act(action)
+        except WorkbookError as error:
+            problem = Problem.of(error)
+        before, after = steps[-1].layout, machine.picture
+        changes = tuple(one for one in before.changes(after) if one.kind is not ChangeKind.NOP)
+        steps.append(Step(action, after, changes, problem))
+    return tuple(steps)
