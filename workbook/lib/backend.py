@@ -57,8 +57,8 @@ class VhostBackend:
         """Tell whether QEMU hands a section to this back end (``vhost_section``)."""
         region = section.region
         return (
-            region.kind is RegionKind.RAM
-            and not section.region.readonly
+            region.kind in (RegionKind.RAM, RegionKind.RAMD)
+            and not region.readonly
             and not region.dirty_log_mask & ~_DIRTY_MEMORY_HARMLESS
             and (self.kernel or region.has_fd)
         )
@@ -68,7 +68,8 @@ class VhostBackend:
 
         vhost merges a second time, by host address: neighbours of one region whose offsets follow each
         other, unless one of the two is unmergeable (RFC patch 05). vhost-user looks at sections rounded to
-        the page size of their RAM.
+        the page size of their RAM; one that then overlaps the section before it incoherently is left out, with
+        an error line.
         """
         merged: list[FlatRange] = []
         for section in ranges:
@@ -79,12 +80,16 @@ class VhostBackend:
                 shift = offset - round_down(offset, section.region.page_size)
                 gpa, offset = gpa - shift, offset - shift
                 size = round_up(size + shift, section.region.page_size)
-            if merged and not section.unmergeable and not merged[-1].unmergeable:
+            if merged and not section.unmergeable and gpa <= merged[-1].end:
                 last = merged[-1]
+                if gpa < last.start:
+                    continue  # QEMU reports it and leaves the section out
                 same_host = last.region == section.region and last.offset + (gpa - last.start) == offset
-                if last.start <= gpa <= last.end and same_host:
+                if same_host and not last.unmergeable:
                     merged[-1] = replace(last, size=max(last.end, gpa + size) - last.start)
                     continue
+                if gpa != last.end:
+                    continue  # likewise: overlapping but not coherent
             merged.append(section)
         return tuple(merged)
 

@@ -52,6 +52,7 @@ class FlatRange:
             and self.readonly == right.readonly
             and self.nonvolatile == right.nonvolatile
             and self.region == right.region
+            and self.region.dirty_log_mask == right.region.dirty_log_mask
         )
 
 

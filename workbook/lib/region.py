@@ -5,16 +5,18 @@ value: regions never change, a new layout is a new tree that shares its unchange
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 from .errors import BadInput
 
-__all__ = ("ADDRESS_SPACE_SIZE", "MemoryRegion", "RegionKind")
+__all__ = ("ADDRESS_SPACE_SIZE", "MAX_DEPTH", "MemoryRegion", "RegionKind")
 
 ADDRESS_SPACE_SIZE: Final = 1 << 64
 """A guest-physical address space ends at 2^64."""
+MAX_DEPTH: Final = 64
+"""Levels of containers and aliases that a tree may have; QEMU's own have about ten."""
 
 
 class RegionKind(StrEnum):
@@ -56,7 +58,8 @@ class MemoryRegion:
         Inherited downwards when rendered. Unmergeable ranges are never fused with a neighbour
         (RFC patch 04; QEMU 8.2).
     dirty_log_mask
-        Bits of the clients that log writes (0: nobody).
+        Bits of the clients that log writes (0: nobody). Two regions that differ in nothing else are the same
+        memory: they are equal.
     has_fd
         RAM backed by a file descriptor, so that another process can map it (vhost-user needs that).
     page_size
@@ -65,6 +68,8 @@ class MemoryRegion:
         Of an alias: the region it shows, and from which offset on.
     subregions
         In QEMU's list order: descending priority, among equals the last added first.
+    depth
+        Levels below and including this region, aliases' targets included.
     """
 
     name: str
@@ -76,18 +81,23 @@ class MemoryRegion:
     readonly: bool = False
     nonvolatile: bool = False
     unmergeable: bool = False
-    dirty_log_mask: int = 0
+    dirty_log_mask: int = field(default=0, compare=False)
     has_fd: bool = False
     page_size: int = 4096
     target: "MemoryRegion | None" = None
     target_offset: int = 0
     subregions: tuple["MemoryRegion", ...] = ()
+    depth: int = field(default=1, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.size <= ADDRESS_SPACE_SIZE:
             raise BadInput(f"region {self.name!r}: size {self.size} is out of range: 0 to 2^64 bytes")
         if (self.kind is RegionKind.ALIAS) is (self.target is None):
             raise BadInput(f"region {self.name!r}: an alias, and nothing else, needs a target")
+        depth = 1 + max(max((one.depth for one in self.subregions), default=0), self.target.depth if self.target else 0)
+        if depth > MAX_DEPTH:
+            raise BadInput(f"region {self.name!r:.60}: more than {MAX_DEPTH} levels of regions: make the tree flatter")
+        object.__setattr__(self, "depth", depth)
 
     @classmethod
     def container(cls, name: str, size: int, subregions: Iterable["MemoryRegion"] = ()) -> "MemoryRegion":

@@ -27,6 +27,21 @@ __all__ = (
 
 KVM_SLOTS_TODAY: Final = 32764
 """KVM_CAP_NR_MEMSLOTS on x86 since Linux 5.12 (commit 4fc096a99e01)."""
+U32: Final = (1 << 32) - 1
+U64: Final = (1 << 64) - 1
+_VIRTIO_MEM_RANGES: Final = {
+    "requested_size": U64,
+    "block_size": U64,
+    "memaddr": U64,
+    "node": U32,
+    "max_memslots": 0xFFFF,
+    "memslots": 0xFFFF,
+}
+
+
+def _check_range(name: str, value: int | None, most: int, *, least: int = 0) -> None:
+    if value is not None and not least <= value <= most:
+        raise BadInput(f"{name} is out of range: {least} to {most:#x} is allowed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +64,13 @@ class MemoryBackend:
     prealloc: bool = False
     page_size: int = 4 * KiB
     mem_path: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_range(f"memory backend {self.id!r:.60}: size", self.size, U64)
+        if self.page_size < 4 * KiB or self.page_size & (self.page_size - 1):
+            raise BadInput(
+                f"memory backend {self.id!r:.60}: page_size is {self.page_size}: a power of two from 4096 on is allowed"
+            )
 
     @property
     def has_fd(self) -> bool:
@@ -91,7 +113,11 @@ class VirtioMem:
     dynamic_memslots: bool | None = None
     unplugged_inaccessible: Literal["auto", "on", "off"] | None = None
     prealloc: bool = False
-    where: str = ""
+    where: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        for name, most in _VIRTIO_MEM_RANGES.items():
+            _check_range(f"device {self.id!r:.60}: {name}", getattr(self, name), most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +131,12 @@ class Dimm:
     slot: int = -1
     node: int = 0
     nvdimm: bool = False
-    where: str = ""
+    where: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        _check_range(f"device {self.id!r:.60}: addr", self.addr, U64)
+        _check_range(f"device {self.id!r:.60}: node", self.node, U32)
+        _check_range(f"device {self.id!r:.60}: slot", self.slot, U32 >> 1, least=-(1 << 31))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +147,10 @@ class Pmem:
     id: str | None
     memdev: str | None
     memaddr: int = 0
-    where: str = ""
+    where: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        _check_range(f"device {self.id!r:.60}: memaddr", self.memaddr, U64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +171,10 @@ class VhostDevice:
     driver: str = "vhost-user-fs-pci"
     slots: int | None = None
     kernel: bool = False
-    where: str = ""
+    where: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        _check_range(f"device {self.id!r:.60}: slots", self.slots, U64)
 
 
 Device = VirtioMem | Dimm | Pmem | VhostDevice
@@ -156,6 +193,10 @@ class Action:
     dev: str | None = None
     offset: int = 0
     size: int = 0
+
+    def __post_init__(self) -> None:
+        _check_range(f"action {self.op!r:.60}: offset", self.offset, U64)
+        _check_range(f"action {self.op!r:.60}: size", self.size, U64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +249,14 @@ class Scenario:
     rules: str = "qemu-10.0"
     extra: tuple[str, ...] = field(default=(), compare=False)
 
+    def __post_init__(self) -> None:
+        for name in ("ram", "maxmem", "ram_slots", "max_ram_below_4g"):
+            _check_range(name, getattr(self, name), U64)
+        _check_range("phys_bits", self.phys_bits, 52, least=32)
+        _check_range("kvm_slots", self.kvm_slots, U32 >> 1, least=1)
+        for number in self.machine_version or ():
+            _check_range("machine_version", number, 9999)
+
     @property
     def has_device_memory(self) -> bool:
         """Whether ``maxmem`` leaves room for memory devices."""
@@ -246,7 +295,7 @@ class Scenario:
         """
         try:
             data = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise BadInput(f"not a saved scenario: {error}") from None
         scenario: Scenario = _read(cls, data, "scenario")
         return scenario
