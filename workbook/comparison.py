@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 
+from workbook.lib.errors import BadInput
 from workbook.lib.outcome import Outcome
 from workbook.lib.rules import Budget, RuleSet, get
 from workbook.lib.scenario import Scenario
+from workbook.lib.settings import SETTINGS
 from workbook.lib.size import format_size
 from workbook.table import Table
 
-__all__ = ("decisions", "outcomes")
+__all__ = ("decisions", "difference", "outcomes")
 
 
 def decisions(examples: Iterable[tuple[str, Budget, int]], rules: Iterable[RuleSet | str]) -> Table:
@@ -46,3 +48,30 @@ def outcomes(scenario: Scenario, rules: Iterable[RuleSet | str]) -> Table:
             )
         )
     return Table.of(("rules", "first device", "mapped", "promised", "metadata", "QEMU says"), rows)
+
+
+def difference(left: Outcome, right: Outcome) -> Table:
+    """Show what differs between two outcomes: settings first, then what follows from them."""
+    rows = []
+    for setting in SETTINGS.values():
+        try:
+            values = [setting.get(one.scenario, None) for one in (left, right)]
+        except BadInput:
+            continue
+        if values[0] != values[1]:
+            rows.append((setting.label, *(_setting_shown(setting.kind, value) for value in values), "set"))
+    for name, values in _consequences(left, right):
+        rows.append((name, *values, "≠" if values[0] != values[1] else "="))
+    return Table.of(("", "A", "B", ""), rows)
+
+
+def _setting_shown(kind: str, value: object) -> str:
+    return format_size(value) if kind == "size" and isinstance(value, int) else str(value)
+
+
+def _consequences(left: Outcome, right: Outcome) -> Iterable[tuple[str, list[str]]]:
+    both = (left, right)
+    yield "memslots mapped", [f"{one.used:,}" for one in both]
+    yield "memslots promised", [f"{one.promised:,}" for one in both]
+    yield "KVM metadata", [format_size(one.cost.total, digits=1) for one in both]
+    yield "QEMU says", [one.problem.message if one.problem else "accepted" for one in both]

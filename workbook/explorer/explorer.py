@@ -1,37 +1,57 @@
 """The explorer: every setting of a VM as a control, and what follows from them as pictures and text."""
 
 import html
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import ipywidgets as widgets
 
+from workbook.comparison import difference
 from workbook.explorer.bokehjs import load_bokehjs
-from workbook.explorer.controls import Control, SizeControl, controls_for
+from workbook.explorer.control_panel import ControlPanel
+from workbook.explorer.controls import Control, control_for
 from workbook.explorer.outcome_view import OutcomeView, Theme
+from workbook.explorer.timeline_bar import TimelineBar
+from workbook.lib.errors import BadInput
 from workbook.lib.outcome import Outcome
 from workbook.lib.presets import PRESETS
+from workbook.lib.rules import RuleSet
 from workbook.lib.scenario import Scenario
 from workbook.lib.settings import SETTINGS, Setting, requested, with_action, with_request
-from workbook.lib.size import format_size
 
 __all__ = ("Explorer",)
 
-_GROUPS: Final = {
-    "Device": ("device_size", "requested_size", "block_size", "max_memslots", "devices"),
-    "VM": ("maxmem", "ram", "ram_slots", "chipset", "accel"),
-    "Who has memslots": ("kvm_slots", "vhost_slots", "vhost_place"),
-    "What they cost": ("tdp_mmu", "smm", "nested"),
-}
+_BUTTONS: Final = (
+    ("request", "Request", "Send this request; moving the slider afterwards makes a further one"),
+    ("settle", "Guest follows", "The guest's driver plugs or unplugs until the request is met"),
+    ("unplug_all", "Guest unplugs all", "The guest's driver sends UNPLUG_ALL"),
+    ("reset", "Reboot", "A system reset: everything is unplugged, the usable region may shrink"),
+    ("start_over", "Start over", "Forget all requests and what the guest did"),
+    ("undo", "Undo", "Take the last change back"),
+    ("redo", "Redo", "Make it again"),
+)
+MAX_UNDO: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What undo brings back: the scenario, and the one it is compared with."""
+
+    scenario: Scenario
+    other: Scenario | None = None
 
 
 class Explorer(widgets.VBox):
-    """Explore one scenario.
+    """Explore one scenario, or compare two.
 
     Parameters
     ----------
     scenario
-        A `Scenario`, or the name of a preset.
+        A `Scenario`, its saved text, or the name of a preset.
+    rules
+        A rule set of your own, in place of the scenario's.
+    compare
+        A second scenario to show beside it.
     theme
         ``light`` or ``dark``.
 
@@ -41,62 +61,80 @@ class Explorer(widgets.VBox):
     stable line with the numbers.
     """
 
-    def __init__(self, scenario: Scenario | str = "cover-letter", *, theme: Theme = "light") -> None:
+    def __init__(
+        self,
+        scenario: Scenario | str = "cover-letter",
+        *,
+        rules: RuleSet | None = None,
+        compare: Scenario | str | None = None,
+        theme: Theme = "light",
+    ) -> None:
         load_bokehjs()
-        self.view = OutcomeView(theme)
-        self._scenario = PRESETS[scenario].scenario if isinstance(scenario, str) else scenario
-        self.controls: dict[str, Control] = controls_for(SETTINGS.values(), self._changed, self._complain)
+        self._own_rules = rules
+        self._state = _State(_scenario_of(scenario), None if compare is None else _scenario_of(compare))
+        self._past: list[_State] = []
+        self._future: list[_State] = []
         self._sent = True
-        self._complaint = widgets.HTML()
-        self._history = widgets.HTML()
+        self.view = OutcomeView(theme, apply=self._set)
+        self.other_view = OutcomeView(theme)
+        self.panel = ControlPanel(self._turned)
+        self.timeline = TimelineBar(self._scrubbed)
+        self._difference = widgets.HTML()
+        self._titles = (widgets.HTML("<h3>A</h3>"), widgets.HTML("<h3>B</h3>"))
+        self._rules: Control = control_for(
+            SETTINGS["rules"], lambda name: self._turned(SETTINGS["rules"], name, None), lambda _line: None
+        )
+        self._body = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
+        super().__init__([self._toolbar(), self.timeline, self._difference, self._body])
+        self._arrange()
+        self._show()
+
+    def _toolbar(self) -> widgets.Widget:
         self._preset = widgets.Dropdown(
             options=[("choose a preset ...", None), *((one.title, name) for name, one in PRESETS.items())],
-            layout=widgets.Layout(width="330px"),
+            layout=widgets.Layout(width="320px"),
             tooltip="Scenarios to start from",
         )
         self._preset.observe(self._on_preset, "value")
         self.buttons = {
             name: widgets.Button(description=label, tooltip=tip, layout=widgets.Layout(width="auto"))
-            for name, label, tip in (
-                ("request", "Request", "Send this request; moving the slider then makes a further one"),
-                ("settle", "Guest follows", "The guest's driver plugs or unplugs until the request is met"),
-                ("unplug_all", "Guest unplugs all", "The guest's driver sends UNPLUG_ALL"),
-                ("reset", "Reboot", "A system reset: everything is unplugged, the usable region may shrink"),
-                ("start_over", "Start over", "Forget all requests and what the guest did"),
-            )
+            for name, label, tip in _BUTTONS
         }
         for name, button in self.buttons.items():
-            button.on_click(lambda _button, name=name: self._act(name))
-        toolbar = widgets.HBox(
-            [self._preset, self.controls["rules"].widget, *self.buttons.values()],
-            layout=widgets.Layout(flex_flow="row wrap", align_items="center"),
+            button.on_click(lambda _button, name=name: self.press(name))
+        self._compare = widgets.ToggleButton(
+            description="Compare",
+            value=self._state.other is not None,
+            tooltip="Keep this scenario as B and go on turning A",
+            layout=widgets.Layout(width="auto"),
         )
-        self.controls["rules"].widget.layout.width = "330px"
-        body = widgets.HBox(
-            [self._panel(), self.view], layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start")
+        self._compare.observe(self._on_compare, "value")
+        self.saved = widgets.Text(
+            description="State",
+            continuous_update=False,
+            layout=widgets.Layout(flex="1 1 300px"),
+            tooltip="The whole state as text: copy it, keep it, paste another one",
         )
-        super().__init__([toolbar, self._history, self._complaint, body])
-        self._show()
-
-    def _panel(self) -> widgets.Widget:
-        groups = [
-            widgets.VBox(
-                [widgets.HTML(f"<b>{title}</b>"), *(self.controls[name].widget for name in names)],
-                layout=widgets.Layout(margin="0 0 8px 0"),
-            )
-            for title, names in _GROUPS.items()
+        self.saved.observe(self._on_saved, "value")
+        rules = self._rules.widget
+        rules.layout.width = "300px"
+        rows = [
+            [self._preset, rules, self._compare, self.saved],
+            list(self.buttons.values()),
         ]
-        return widgets.VBox(groups, layout=widgets.Layout(flex="0 0 380px", width="380px"))
+        layout = {"flex_flow": "row wrap", "align_items": "center"}
+        return widgets.VBox([widgets.HBox(row, layout=widgets.Layout(**layout)) for row in rows])
+
+    # -- the scenario ---------------------------------------------------------------------------------------------
 
     @property
     def scenario(self) -> Scenario:
-        """The scenario that is shown; assigning another one redraws everything."""
-        return self._scenario
+        """The scenario that is shown; assigning another one redraws everything and can be undone."""
+        return self._state.scenario
 
     @scenario.setter
     def scenario(self, scenario: Scenario) -> None:
-        self._scenario = scenario
-        self._show()
+        self._set(scenario)
 
     @property
     def outcome(self) -> Outcome:
@@ -104,65 +142,121 @@ class Explorer(widgets.VBox):
         assert self.view.outcome is not None
         return self.view.outcome
 
-    def turn(self, name: str, value: Any) -> "Explorer":
+    def turn(self, name: str, value: Any, device: str | None = None) -> "Explorer":
         """Turn a setting by name, as its control does; returns the explorer, so that a cell can end in it."""
-        self._changed(SETTINGS[name], value)
+        if name not in SETTINGS:
+            raise BadInput(f"there is no setting {name!r}: known are {', '.join(SETTINGS)}")
+        self._turned(SETTINGS[name], value, device)
         return self
 
     def press(self, name: str) -> "Explorer":
-        """Press a button by name: ``request``, ``settle``, ``unplug_all``, ``reset``, ``start_over``."""
-        self._act(name)
+        """Press a button by name: ``request``, ``settle``, ``unplug_all``, ``reset``, ``start_over``, ``undo`` ..."""
+        self._sent = True
+        match name:
+            case "undo":
+                self._travel(self._past, self._future)
+            case "redo":
+                self._travel(self._future, self._past)
+            case "request":
+                self._set(with_request(self.scenario, requested(self.scenario, self.panel.device), self.panel.device))
+            case "start_over":
+                self._set(replace(self.scenario, actions=()))
+            case "settle" | "unplug_all" | "reset":
+                self._set(with_action(self.scenario, name, self.panel.device))
+            case _:
+                raise BadInput(f"there is no button {name!r}: known are {', '.join(one[0] for one in _BUTTONS)}")
         return self
 
-    def _changed(self, setting: Setting, value: Any) -> None:
+    def _turned(self, setting: Setting, value: Any, device: str | None) -> None:
         if setting.name == "requested_size":
             sent, self._sent = self._sent, False
-            self.scenario = with_request(self._scenario, value, again=sent)
+            self._set(with_request(self.scenario, value, device, again=sent), one_drag=not sent)
         else:
-            self.scenario = setting.put(self._scenario, value, None)
+            self._set(setting.put(self.scenario, value, device))
 
-    def _act(self, name: str) -> None:
-        self._sent = True
-        if name == "request":
-            self.scenario = with_request(self._scenario, requested(self._scenario))
-        elif name == "start_over":
-            self.scenario = replace(self._scenario, actions=())
-        else:
-            self.scenario = with_action(self._scenario, name)
+    def _set(self, scenario: Scenario, *, one_drag: bool = False) -> None:
+        """Take a new scenario; `one_drag` goes on with the last change, which undo then takes back as a whole."""
+        if not one_drag:
+            self._past = [*self._past[-MAX_UNDO:], self._state]
+        self._future = []
+        self._state = replace(self._state, scenario=scenario)
+        self._show()
+
+    def _travel(self, source: list[_State], target: list[_State]) -> None:
+        if source:
+            target.append(self._state)
+            self._state = source.pop()
+            self._arrange()
+            self._show()
+
+    # -- controls of the toolbar ----------------------------------------------------------------------------------
 
     def _on_preset(self, change: Any) -> None:
         if change["new"] is not None:
             self._sent = True
-            self.scenario = PRESETS[change["new"]].scenario
+            self._set(PRESETS[change["new"]].scenario)
             self._preset.value = None
 
-    def _complain(self, line: str) -> None:
-        self._complaint.value = f"<div role='alert' style='color:#b3261e'>{html.escape(line)}</div>"
+    def _on_compare(self, change: Any) -> None:
+        other = self.scenario if change["new"] else None
+        if (self._state.other is None) != (other is None):
+            self._past.append(self._state)
+            self._state = replace(self._state, other=other)
+            self._arrange()
+            self._show()
+
+    def _on_saved(self, change: Any) -> None:
+        if change["new"] == self.scenario.to_json():
+            return
+        try:
+            self._set(Scenario.from_json(change["new"]))
+        except BadInput as error:
+            self.saved.value = self.scenario.to_json()
+            self._difference.value = f"<div role='alert' style='color:#c4391c'>{html.escape(str(error))}</div>"
+
+    # -- what is shown --------------------------------------------------------------------------------------------
+
+    def _arrange(self) -> None:
+        """Put one picture beside the controls, or two."""
+        comparing = self._state.other is not None
+        self._compare.value = comparing
+        if comparing:
+            sides = (widgets.VBox([self._titles[0], self.view]), widgets.VBox([self._titles[1], self.other_view]))
+            for side in sides:
+                side.layout = widgets.Layout(flex="1 1 420px", min_width="0")
+            self._body.children = (self.panel, *sides)
+        else:
+            self._body.children = (self.panel, self.view)
 
     def _show(self) -> None:
-        self._complaint.value = ""
-        outcome = Outcome.of(self._scenario)
-        device_size = SETTINGS["device_size"].get(self._scenario, None)
-        for name, control in self.controls.items():
-            value = SETTINGS[name].get(self._scenario, None)
-            if name == "requested_size" and isinstance(control, SizeControl):
-                control.show(value, limit=device_size)
-            else:
-                control.show(value)
-        self._history.value = f"<div style='opacity:.8'>{html.escape(_story(self._scenario))}</div>"
-        self.view.show(outcome)
+        self.panel.show(self.scenario)
+        self._rules.show(self.scenario.rules)
+        self.saved.value = self.scenario.to_json()
+        self.buttons["undo"].disabled = not self._past
+        self.buttons["redo"].disabled = not self._future
+        self.timeline.show(self.scenario, self._own_rules)
+        self._draw(self.scenario)
+
+    def _scrubbed(self, position: int) -> None:
+        self._draw(replace(self.scenario, actions=self.scenario.actions[:position]))
+
+    def _draw(self, scenario: Scenario) -> None:
+        self.view.show(Outcome.of(scenario, self._own_rules), self._own_rules)
+        self._difference.value = ""
+        if self._state.other is not None:
+            self.other_view.show(Outcome.of(self._state.other))
+            self._difference.value = difference(self.outcome, Outcome.of(self._state.other))._repr_html_()
 
     def __repr__(self) -> str:
-        return f"Explorer({self.outcome.summary()})"
+        other = "" if self._state.other is None else f" | B: {Outcome.of(self._state.other).summary()}"
+        return f"Explorer({self.outcome.summary()}{other})"
 
 
-def _story(scenario: Scenario) -> str:
-    """Return what happened to the VM, in words."""
-    words = {"settle": "guest follows", "unplug_all": "guest unplugs all", "reset": "reboot"}
-    devices = {one.dev for one in scenario.actions if one.dev}
-    steps = ["start"]
-    for one in scenario.actions:
-        what = f"request {format_size(one.size)}" if one.op == "request_size" else words.get(one.op, one.op)
-        who = f" ({one.dev})" if one.dev and len(devices) > 1 else ""
-        steps.append(what + who)
-    return " → ".join(steps)
+def _scenario_of(given: Scenario | str) -> Scenario:
+    if isinstance(given, Scenario):
+        return given
+    if given.lstrip().startswith("{"):
+        return Scenario.from_json(given)
+    if given not in PRESETS:
+        raise BadInput(f"there is no preset {given!r}: known are {', '.join(PRESETS)}")
+    return PRESETS[given].scenario

@@ -2,14 +2,17 @@
 
 import html
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 import ipywidgets as widgets
 from jupyter_bokeh import BokehModel
 
 from workbook.charts import DecisionTrace, MemoryMap, OverheadBars, SlotBudget
+from workbook.lib.advice import Advice, advise
 from workbook.lib.outcome import Outcome
+from workbook.lib.rules import RuleSet
+from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
 
 __all__ = ("OutcomeView",)
@@ -26,10 +29,14 @@ class OutcomeView(widgets.VBox):
     ----------
     theme
         ``light`` or ``dark``.
+    apply
+        Called with the scenario of a piece of advice that the user takes; None offers no advice.
     """
 
-    def __init__(self, theme: Theme = "light") -> None:
+    def __init__(self, theme: Theme = "light", *, apply: Callable[[Scenario], None] | None = None) -> None:
         self.outcome: Outcome | None = None
+        self._apply = apply
+        self._advice = widgets.VBox()
         self.memory_map = MemoryMap(theme=theme)
         self.overhead = OverheadBars(theme=theme)
         self.budget = SlotBudget(theme=theme)
@@ -49,19 +56,36 @@ class OutcomeView(widgets.VBox):
             layout=widgets.Layout(flex_flow="row wrap"),
         )
         super().__init__(
-            [self._notice, self._summary, BokehModel(self.memory_map.root), below, self._tabs],
+            [self._notice, self._advice, self._summary, BokehModel(self.memory_map.root), below, self._tabs],
             layout=widgets.Layout(flex="1 1 600px", min_width="0"),
         )
 
-    def show(self, outcome: Outcome) -> None:
-        """Show another outcome."""
+    def show(self, outcome: Outcome, rules: RuleSet | None = None) -> None:
+        """Show another outcome, of `rules` where these are not a published rule set."""
         self.outcome = outcome
         self._notice.value = _notice(outcome)
         self._summary.value = f"<div style='font-size:110%'>{html.escape(_sentence(outcome))}</div>"
         self.memory_map.update(outcome.layout)
         self.budget.update(outcome.layout.consumers if outcome.layout else ())
         self.overhead.update((("single memslot", outcome.single.cost), (outcome.rules, outcome.cost)))
+        self._advise(outcome, rules)
         self._show_tab(None)
+
+    def _advise(self, outcome: Outcome, rules: RuleSet | None) -> None:
+        """Offer changes that help, each a button that makes it."""
+        if self._apply is None:
+            return
+        found = advise(outcome, rules)
+        self._advice.children = [self._button(one) for one in found]
+
+    def _button(self, advice: Advice) -> widgets.Button:
+        button = widgets.Button(
+            description=f"Try: {advice.text}", layout=widgets.Layout(width="auto"), tooltip="Make this change"
+        )
+        apply = self._apply
+        assert apply is not None
+        button.on_click(lambda _button: apply(advice.scenario))
+        return button
 
     def _show_tab(self, _change: object) -> None:
         """Fill the visible tab only: the others cost time and nobody sees them."""

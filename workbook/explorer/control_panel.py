@@ -1,0 +1,90 @@
+"""The panel of controls: every setting of a scenario, grouped, for all devices or for one."""
+
+import html
+from collections.abc import Callable
+from typing import Any, Final
+
+import ipywidgets as widgets
+
+from workbook.explorer.controls import Control, SizeControl, controls_for
+from workbook.lib.scenario import Scenario
+from workbook.lib.settings import SETTINGS, Setting, virtio_mem_devices
+
+__all__ = ("ControlPanel",)
+
+_GROUPS: Final = {
+    "Devices": ("devices", "device_size", "requested_size", "block_size", "max_memslots"),
+    "VM": ("maxmem", "ram", "ram_slots", "chipset", "accel"),
+    "Who has memslots": ("kvm_slots", "vhost_slots", "vhost_place"),
+    "What they cost": ("tdp_mmu", "smm", "nested"),
+}
+_ALL: Final = "all devices"
+
+
+class ControlPanel(widgets.VBox):
+    """Controls for one scenario.
+
+    Parameters
+    ----------
+    turned
+        Called with the setting, the new value and the device id (None: all devices) when a control is turned.
+    """
+
+    def __init__(self, turned: Callable[[Setting, Any, str | None], None]) -> None:
+        self._turned = turned
+        self._scenario: Scenario | None = None
+        self.controls: dict[str, Control] = controls_for(SETTINGS.values(), self._changed, self._complain)
+        self._complaint = widgets.HTML()
+        self._device = widgets.Dropdown(
+            options=[(_ALL, None)],
+            description="Turn for",
+            style={"description_width": "118px"},
+            layout=widgets.Layout(width="100%"),
+            tooltip="Which device the controls below turn",
+        )
+        self._device.observe(lambda _change: self._fill(), "value")
+        groups = []
+        for title, names in _GROUPS.items():
+            parts = [self.controls[name].widget for name in names]
+            if title == "Devices":
+                parts.insert(1, self._device)
+            heading = widgets.HTML(f"<b>{html.escape(title)}</b>")
+            groups.append(widgets.VBox([heading, *parts], layout=widgets.Layout(margin="0 0 8px 0")))
+        super().__init__([self._complaint, *groups], layout=widgets.Layout(flex="0 0 370px", width="370px"))
+
+    def show(self, scenario: Scenario) -> None:
+        """Show another scenario."""
+        self._scenario = scenario
+        self._complaint.value = ""
+        names = [str(one.id) for one in virtio_mem_devices(scenario)]
+        options = ((_ALL, None), *((name, name) for name in names))
+        if options != tuple(self._device.options):
+            chosen = self._device.value if self._device.value in names else None
+            self._device.options = options
+            self._device.value = chosen
+        self._device.layout.display = "none" if len(names) < 2 else ""
+        self._fill()
+
+    @property
+    def device(self) -> str | None:
+        """The device that is turned; None for all."""
+        chosen: str | None = self._device.value
+        return chosen
+
+    def _fill(self) -> None:
+        if self._scenario is None:
+            return
+        size = SETTINGS["device_size"].get(self._scenario, self.device)
+        for name, control in self.controls.items():
+            value = SETTINGS[name].get(self._scenario, self.device)
+            if name == "requested_size" and isinstance(control, SizeControl):
+                control.show(value, limit=size)
+            else:
+                control.show(value)
+
+    def _changed(self, setting: Setting, value: Any) -> None:
+        self._complaint.value = ""
+        self._turned(setting, value, self.device if setting.per_device else None)
+
+    def _complain(self, line: str) -> None:
+        self._complaint.value = f"<div role='alert' style='color:#c4391c'>{html.escape(line)}</div>"

@@ -1,0 +1,98 @@
+"""The timeline: play, step and scrub through what happened to the VM."""
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+from workbook.lib.errors import WorkbookError
+from workbook.lib.scenario import Scenario
+from workbook.lib.size import format_size
+from workbook.lib.timeline import Step, timeline
+
+__all__ = ("TimelineBar",)
+
+
+class TimelineBar(widgets.VBox):
+    """A slider over the steps of a scenario, a play button, and a table of what each step did.
+
+    Parameters
+    ----------
+    moved
+        Called with the number of actions that shall be shown.
+    """
+
+    def __init__(self, moved: Callable[[int], None]) -> None:
+        self._moved, self._quiet = moved, False
+        self._play = widgets.Play(interval=900, max=0, layout=widgets.Layout(width="auto"))
+        self._slider = widgets.IntSlider(
+            max=0, description="Step", readout=False, layout=widgets.Layout(flex="1 1 auto"), tooltip="Scrub"
+        )
+        self._title = widgets.HTML(layout=widgets.Layout(flex="0 0 auto", min_width="200px"))
+        self._table = widgets.HTML()
+        self._details = widgets.Accordion(children=[self._table], titles=["What every step did"])
+        widgets.jslink((self._play, "value"), (self._slider, "value"))
+        self._slider.observe(self._on_slider, "value")
+        self.steps: tuple[Step, ...] = ()
+        row = widgets.HBox([self._play, self._slider, self._title], layout=widgets.Layout(align_items="center"))
+        super().__init__([row, self._details])
+
+    @property
+    def position(self) -> int:
+        """Number of actions that are shown."""
+        position: int = self._slider.value
+        return position
+
+    def show(self, scenario: Scenario, rules: Any = None) -> None:
+        """Show the steps of a scenario, at its end."""
+        try:
+            self.steps = timeline(scenario, rules)
+        except WorkbookError:
+            self.steps = ()
+        last = max(len(self.steps) - 1, 0)
+        self._quiet = True
+        try:
+            self._play.max = self._slider.max = last
+            self._play.value = self._slider.value = last
+        finally:
+            self._quiet = False
+        self.layout.display = "" if last else "none"
+        self._name_step()
+        self._table.value = _table(self.steps)
+
+    def move(self, position: int) -> None:
+        """Go to a step, as the slider does."""
+        self._slider.value = position
+
+    def _on_slider(self, change: Any) -> None:
+        if not self._quiet:
+            self._name_step()
+            self._moved(change["new"])
+
+    def _name_step(self) -> None:
+        if self.steps:
+            step = self.steps[min(self.position, len(self.steps) - 1)]
+            self._title.value = f"{self.position} of {len(self.steps) - 1}: <b>{html.escape(step.title)}</b>"
+
+
+def _table(steps: tuple[Step, ...]) -> str:
+    rows = []
+    for number, step in enumerate(steps):
+        mapped = sum(one.used for one in step.layout.devices)
+        plugged = sum(one.plugged_size for one in step.layout.devices)
+        said = step.problem.message if step.problem else ""
+        cells = (
+            number,
+            step.title,
+            mapped,
+            format_size(plugged),
+            f"+{format_size(step.added)}" if step.added else "",
+            f"-{format_size(step.deleted)}" if step.deleted else "",
+            len(step.changes) or "",
+            said,
+        )
+        rows.append("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>")
+    names = ("step", "what", "memslots", "plugged", "region_add", "region_del", "events", "QEMU says")
+    head = "".join(f"<th style='text-align:left;padding-right:14px'>{name}</th>" for name in names)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
