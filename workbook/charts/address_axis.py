@@ -1,0 +1,122 @@
+"""The address axis in the browser: round ticks, hex labels, and texts that show only where they fit.
+
+This is the only JavaScript of the charts besides the byte axis: ticks and label places depend on the zoom, which Python
+does not see in a static page.
+"""
+
+from typing import Final
+
+from bokeh.models import (
+    Axis,
+    ColumnDataSource,
+    CustomJS,
+    CustomJSTicker,
+    CustomJSTickFormatter,
+    GlyphRenderer,
+    Plot,
+)
+
+from .byte_axis import SIZE_JS
+from .theme import FONT, SMALL
+
+__all__ = ("fit_labels", "put_addresses_on")
+
+_TICKS_JS: Final = """
+const A = knots.data.address, P = knots.data.place
+const low = Math.min(cb_data.start, cb_data.end), high = Math.max(cb_data.start, cb_data.end)
+const pixels = (plot.properties.inner_width.is_unset ? 900 : plot.inner_width) / (high - low), apart = 96
+let step = 4096
+while (step * pixels < 1.2 * apart) step *= 2
+const found = []
+function offer(place) {
+  if (place < low || place > high) return
+  if (found.every((one) => Math.abs(one - place) * pixels >= apart)) found.push(place)
+}
+const pieces = []
+for (let i = 0; i + 1 < P.length; i++) {
+  // a piece to scale; a cut gap has its length changed
+  if (P[i + 1] - P[i] == A[i + 1] - A[i]) pieces.push(i)
+}
+for (const i of pieces) offer(P[i])
+for (const i of pieces) offer(P[i + 1])
+for (const i of pieces) {
+  const from = Math.max(A[i], A[i] + low - P[i]), to = Math.min(A[i + 1], A[i] + high - P[i])
+  for (let at = Math.ceil(from / step) * step; at <= to; at += step) offer(at - A[i] + P[i])
+}
+return found.sort((a, b) => a - b)
+"""
+
+_FORMAT_JS: Final = (
+    SIZE_JS
+    + """
+const A = knots.data.address, P = knots.data.place
+let i = 0
+while (i + 2 < P.length && tick > P[i + 1]) i++
+const address = Math.round(A[i] + (tick - P[i]) * (A[i + 1] - A[i]) / (P[i + 1] - P[i]))
+return `0x${address.toString(16)}\\n${size(address)}`
+"""
+)
+
+_FIT_JS: Final = """
+const range = plot.x_range
+if (plot.properties.inner_width.is_unset || !(range.end > range.start)) return
+const width = plot.inner_width
+const pixels = width / (range.end - range.start), pad = 5
+const pen = document.createElement("canvas").getContext("2d")
+pen.font = font
+const d = labels.data
+for (let i = 0; i < d.text.length; i++) {
+  const left = Math.max(d.left[i], range.start), right = Math.min(d.right[i], range.end)
+  d.shown[i] = ""
+  if (right < left || (right - left) * pixels < 6 && d.until[i] <= d.right[i]) continue
+  for (const [text, until] of [[d.text[i], right], [d.text[i], d.until[i]], [d.brief[i], right]]) {
+    if (!text) continue
+    const need = pen.measureText(text).width + 2 * pad, outside = until > right
+    const from = outside ? d.right[i] : left, to = Math.min(until, range.end)
+    if ((to - from) * pixels < need) continue
+    d.shown[i] = text
+    d.x[i] = from + (d.centred[i] ? (to - from - need / pixels) / 2 : 0) + pad / pixels
+    d.color[i] = outside ? d.outside[i] : d.inside[i]
+    break
+  }
+}
+labels.change.emit()
+if (dense) {
+  const boxes = dense.data_source.data
+  let narrowest = Infinity
+  for (let i = 0; i < boxes.left.length; i++) narrowest = Math.min(narrowest, boxes.right[i] - boxes.left[i])
+  // seen from afar borders would hide the boxes, and no borders would leave seams between them
+  const field = narrowest * pixels >= 4 ? "line" : "fill"
+  if (dense.glyph.line_color.field !== field) dense.glyph.line_color = {field}
+}
+"""
+
+
+def put_addresses_on(axis: Axis, plot: Plot, knots: ColumnDataSource) -> None:
+    """Give an axis ticks at round addresses and two-line labels: hexadecimal, and in binary units.
+
+    Parameters
+    ----------
+    knots
+        Columns ``address`` and ``place`` of a `workbook.charts.broken_axis.BrokenAxis`.
+    """
+    axis.ticker = CustomJSTicker(args={"knots": knots, "plot": plot}, major_code=_TICKS_JS)
+    axis.formatter = CustomJSTickFormatter(args={"knots": knots}, code=_FORMAT_JS)
+
+
+def fit_labels(plot: Plot, labels: ColumnDataSource, dense: GlyphRenderer) -> None:
+    """Show every label inside its box, right of it where there is room, or not at all; again after every zoom.
+
+    Parameters
+    ----------
+    labels
+        Columns ``text``, ``brief`` (if `text` does not fit), ``left``, ``right`` and ``until`` (places of the box, and
+        up to where text may go beside it), ``y``, ``centred``, ``inside`` and ``outside`` (colours); written are
+        ``x``, ``shown``, ``color``.
+    dense
+        Boxes with columns ``line`` and ``fill``, whose borders are hidden where one is narrower than 4 pixels.
+    """
+    args = {"plot": plot, "labels": labels, "dense": dense, "font": f"{SMALL} {FONT}"}
+    callback = CustomJS(args=args, code=_FIT_JS)
+    for model, name in ((plot.x_range, "start"), (plot.x_range, "end"), (labels, "data"), (plot, "inner_width")):
+        model.js_on_change(name, callback)

@@ -1,0 +1,128 @@
+"""Why a device has that many memslots: every step of the decision as a table that screen readers can read."""
+
+from html import escape
+from typing import Final
+
+from bokeh.models import Div
+
+from workbook.lib.rules.base import Decision, TraceStep
+from workbook.lib.size import format_size
+
+from .theme import FONT, Theme, ThemeName, theme_of
+
+__all__ = ("DecisionTrace", "binding_step", "decision_trace_columns")
+
+NOTHING: Final = "No decision: nothing was cut into memslots."
+DIRECT: Final = "No decision: the RAM is mapped directly and completely, as one memslot."
+
+
+def binding_step(decision: Decision) -> int | None:
+    """Return the index in the trace of the step that set the number of memslots: the last one that changed it.
+
+    Steps that only hand the number on, and sizes derived from it, do not count. Where the number follows from the
+    memslots' size, it is the step that set the size. None without a trace.
+    """
+    trace = decision.trace
+    counts = [index for index, step in enumerate(trace) if isinstance(step.value, int) and not step.is_size]
+    if not counts:
+        return None
+    chain = len(counts) - 1
+    while chain and trace[counts[chain - 1]].value == trace[counts[-1]].value:
+        chain -= 1
+    found = counts[chain]
+    if found == counts[-1] and found and trace[found - 1].is_size:
+        return found - 1
+    return found
+
+
+def decision_trace_columns(decision: Decision | None) -> dict[str, list[str | bool]]:
+    """Return one row per step: its name, value as text, reason, and whether it is the binding one."""
+    steps: tuple[TraceStep, ...] = decision.trace if decision else ()
+    binding = binding_step(decision) if decision else None
+    return {
+        "name": [one.name for one in steps],
+        "value": [one.shown for one in steps],
+        "why": [one.why for one in steps],
+        "binding": [index == binding for index in range(len(steps))],
+    }
+
+
+class DecisionTrace:
+    """A table of a decision's steps, in order; the step that decided is marked by words, weight and colour.
+
+    Parameters
+    ----------
+    theme
+        ``light`` or ``dark``.
+
+    Attributes
+    ----------
+    root
+        What to embed (needs Bokeh's component ``bokeh-widgets``); `html` gives the same table as text.
+    decision
+        What is shown; None for nothing.
+    """
+
+    def __init__(self, *, theme: ThemeName = "light") -> None:
+        self.theme = theme_of(theme)
+        self.decision: Decision | None = None
+        self._title = ""
+        self.root = Div(sizing_mode="stretch_width", text=self.html(None))
+
+    def update(self, decision: Decision | None, *, title: str = "") -> None:
+        """Show another decision; `title` says whose."""
+        self.decision, self._title = decision, title
+        self.root.text = self.html(decision, title=title)
+
+    def html(self, decision: Decision | None, *, title: str = "") -> str:
+        """Return the table as HTML without showing it."""
+        if decision is None or not decision.trace:
+            words = NOTHING if decision is None else DIRECT
+            name = f"{escape(title)}: " if title else ""
+            return f"<p style='color:{self.theme.text};font-family:{_QUOTED_FONT}'>{name}{words}</p>"
+        return _table(decision, title, self.theme)
+
+    def describe(self) -> str:
+        """Return the decision in one line, and the steps below it."""
+        if self.decision is None or not self.decision.trace:
+            return NOTHING if self.decision is None else DIRECT
+        columns = decision_trace_columns(self.decision)
+        steps = zip(columns["name"], columns["value"], columns["why"], columns["binding"], strict=True)
+        lines = [f"{name} = {value} ({why}){' <- decides' if binding else ''}" for name, value, why, binding in steps]
+        return "\n".join([f"{self._title}: {_result(self.decision)}" if self._title else _result(self.decision), *lines])
+
+
+_QUOTED_FONT: Final = escape(FONT.replace("'", ""))
+
+
+def _result(decision: Decision) -> str:
+    return f"{decision.count:,} x {format_size(decision.memslot_size)}"
+
+
+def _table(decision: Decision, title: str, theme: Theme) -> str:
+    line = f"border-bottom:1px solid {theme.faint}"
+    cell = f"padding:3px 14px 3px 8px;{line};text-align:left;vertical-align:top;background:none"
+    number = f"{cell};text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap"
+    columns = decision_trace_columns(decision)
+    rows = []
+    for name, value, why, binding in zip(
+        columns["name"], columns["value"], columns["why"], columns["binding"], strict=True
+    ):
+        strong = f";border-left:4px solid {theme.accent};font-weight:700" if binding else ";font-weight:400"
+        note = f" <strong style='color:{theme.accent}'>&larr; this decides</strong>" if binding else ""
+        rows.append(
+            f"<tr><th scope='row' style='{cell}{strong}'>{escape(str(name))}</th>"
+            f"<td style='{number}{';font-weight:700' if binding else ''}'>{escape(str(value))}</td>"
+            f"<td style='{cell}'>{escape(str(why))}{note}</td></tr>"
+        )
+    whose = f"{escape(title)}: " if title else ""
+    head = "".join(
+        f"<th scope='col' style='{style};color:{theme.muted};font-weight:600'>{name}</th>"
+        for name, style in (("step", cell), ("value", number), ("how it comes about", cell))
+    )
+    return (
+        f"<table style='border-collapse:collapse;color:{theme.text};font:12px/1.35 {_QUOTED_FONT};margin:4px 0 12px'>"
+        f"<caption style='caption-side:top;text-align:left;font-size:14px;font-weight:700;padding:2px 0 6px;"
+        f"color:{theme.text}'>{whose}why {_result(decision)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )

@@ -1,0 +1,243 @@
+"""The memory map: which guest-physical addresses are RAM, devices, memslots, and what of it is mapped and plugged."""
+
+from typing import Any, Final
+
+from bokeh.core.properties import value
+from bokeh.layouts import column
+from bokeh.models import (
+    BoxZoomTool,
+    Column,
+    ColumnDataSource,
+    FixedTicker,
+    PanTool,
+    Quad,
+    Range1d,
+    RangeTool,
+    ResetTool,
+    SaveTool,
+    Segment,
+    Text,
+    WheelZoomTool,
+)
+from bokeh.plotting import figure
+
+from workbook.lib.layout import DeviceLayout, Layout
+from workbook.lib.size import KiB, format_size
+
+from .address_axis import fit_labels, put_addresses_on
+from .broken_axis import BrokenAxis
+from .memory_map_columns import LANES, NOTHING, SLOT_STATES, axis_of, memory_map_columns
+from .theme import FONT, LARGE, SMALL, ThemeName, hover, legend_of, painted, styled, theme_of
+
+__all__ = ("MemoryMap",)
+
+_LEGEND: Final = {
+    **SLOT_STATES,
+    "plugged": "plugged",
+    "requested": "requested",
+    "usable": "usable region",
+    "gap": "not to scale",
+}
+NOT_STARTED: Final = "No machine to draw: QEMU does not start with this configuration."
+NO_CONTAINER: Final = "No device memory: give -m a maxmem that is larger than the RAM."
+NO_DEVICE: Final = "No memory device is plugged: all of the device memory is free."
+_BOTTOM, _TOP = -0.55, len(LANES) - 0.1
+
+
+class MemoryMap:
+    """The map of one layout, along guest-physical addresses.
+
+    Long holes are cut short and marked; a strip below shows everything and which part of it is enlarged.
+
+    Parameters
+    ----------
+    height
+        Of the map without the strip, pixels.
+    theme
+        ``light`` or ``dark``.
+    cut_unmapped
+        Cut long runs of memslots that are not mapped, too. A device is then no longer drawn to scale, and the axis
+        moves with what is mapped.
+
+    Attributes
+    ----------
+    root
+        What to embed.
+    figure, overview
+        The map and the strip.
+    x_range
+        What part of the axis the map shows, in places of `axis`.
+    sources
+        ``boxes``, ``slots``, ``labels``, ``markers``, ``gaps``, and ``knots``, the axis' own.
+    layout, axis
+        What is drawn (None: nothing), and along which axis.
+    """
+
+    def __init__(self, *, height: int = 340, theme: ThemeName = "light", cut_unmapped: bool = False) -> None:
+        self.theme = theme_of(theme)
+        self.layout: Layout | None = None
+        self.axis = axis_of(NOTHING)
+        self._cut_unmapped = cut_unmapped
+        columns = memory_map_columns(NOTHING, self.axis, self.theme)
+        self.sources = {name: ColumnDataSource(data) for name, data in columns.items()}
+        self.sources["knots"] = ColumnDataSource(self.axis.columns())
+        self.x_range = Range1d(0, 1, min_interval=64 * KiB)
+        wheel = WheelZoomTool(dimensions="width")
+        self.figure = self.theme.figure(
+            title=" ",
+            height=height,
+            tools=[PanTool(dimensions="width"), wheel, BoxZoomTool(dimensions="width"), ResetTool(), SaveTool()],
+            x_range=self.x_range,
+            y_range=Range1d(_BOTTOM, _TOP),
+        )
+        self.figure.toolbar.active_scroll = wheel
+        self._set_axes()
+        self._draw()
+        self.overview = self._strip()
+        self.root: Column = column(self.figure, self.overview, sizing_mode="stretch_width", spacing=0)
+        self.update(None)
+
+    # -- building, once -------------------------------------------------------------------------------------------
+
+    def _set_axes(self) -> None:
+        lanes = self.figure.yaxis[0]
+        lanes.ticker = FixedTicker(ticks=list(range(len(LANES))))
+        lanes.major_label_overrides = dict(enumerate(reversed(LANES)))
+        lanes.major_label_text_font_size = "12px"
+        lanes.major_tick_line_color = lanes.axis_line_color = None
+        self.figure.ygrid.grid_line_color = None
+        put_addresses_on(self.figure.xaxis[0], self.figure, self.sources["knots"])
+
+    def _draw(self) -> None:
+        plot, sources = self.figure, self.sources
+        boxes = plot.add_glyph(sources["boxes"], _quads())
+        slots = plot.add_glyph(sources["slots"], _quads())
+        gaps = plot.add_glyph(
+            sources["gaps"],
+            Quad(left="left", right="right", bottom=_BOTTOM, top=_TOP - 0.75, **painted(self.theme.look("gap"))),
+        )
+        line = self.theme.look("requested").fill
+        marks = Segment(x0="x", x1="x", y0="bottom", y1="top", line_color=line, line_width=1.5, line_dash=value("dashed"))
+        plot.add_glyph(sources["markers"], marks)
+        plot.add_glyph(sources["labels"], self._text(text="shown", text_color="color"))
+        large = self._text(text="text", text_color=self.theme.text, text_font_size=LARGE, text_align="center")
+        plot.add_glyph(sources["notice"], large)
+        fit_labels(plot, sources["labels"], slots)
+        texts = [("what", "@what"), ("state", "@state"), ("address", "@range"), ("size", "@size")]
+        plot.add_tools(
+            hover(texts, renderers=[boxes]),
+            hover(
+                [
+                    ("memslot", "@index of @device"),
+                    ("state", "@state"),
+                    ("address", "@range"),
+                    ("offset in backend", "@offset"),
+                    ("size", "@size"),
+                    ("plugged", "@plugged"),
+                ],
+                renderers=[slots],
+            ),
+            hover([("not to scale", "@size"), ("address", "@range")], renderers=[gaps]),
+        )
+        plot.add_layout(legend_of(plot, _LEGEND, self.theme), "above")
+
+    def _text(self, **more: Any) -> Text:
+        style = {"text_font": value(FONT), "text_font_size": SMALL, "text_baseline": "middle", **more}
+        return Text(x="x", y="y", **style)
+
+    def _strip(self) -> figure:
+        """Return the strip that shows everything, with a handle on what the map shows."""
+        strip = self.theme.figure(height=54, x_range=Range1d(0, 1), y_range=Range1d(_BOTTOM, _TOP - 0.5))
+        strip.toolbar_location = None
+        strip.axis.visible = False
+        strip.grid.visible = False
+        for name in ("boxes", "slots"):
+            strip.add_glyph(self.sources[name], _quads(line_alpha=0.0, hatch_alpha=0.0))
+        tool = RangeTool(x_range=self.x_range, start_gesture="pan")
+        tool.overlay.fill_color, tool.overlay.fill_alpha = self.theme.accent, 0.15
+        tool.overlay.line_color, tool.overlay.line_alpha = self.theme.accent, 0.9
+        strip.add_tools(tool)
+        return strip
+
+    # -- showing --------------------------------------------------------------------------------------------------
+
+    def update(self, layout: Layout | None) -> None:
+        """Draw another layout; None where there is none. The zoom stays as long as the axis does."""
+        self.layout = layout
+        shown = layout or NOTHING
+        axis = axis_of(shown, cut_unmapped=self._cut_unmapped)
+        if not axis.same_as(self.axis) or layout is None:
+            self._set_axis(axis)
+        for name, columns in memory_map_columns(shown, axis, self.theme, notice=self._notice()).items():
+            self.sources[name].data = columns
+        self.figure.title.text = self._headline()
+
+    def _set_axis(self, axis: BrokenAxis) -> None:
+        self.axis = axis
+        self.sources["knots"].data = axis.columns()
+        for one in (self.x_range, self.overview.x_range):
+            one.update(bounds=None, start=0.0, end=axis.end, reset_start=0.0, reset_end=axis.end)
+        self.x_range.bounds = (0.0, axis.end)
+
+    def focus(self, start: int, end: int) -> None:
+        """Enlarge the guest-physical bytes [start, end)."""
+        low, high = self.axis.place([start, end])
+        self.x_range.update(start=float(low), end=float(high))
+
+    def _notice(self) -> str:
+        if self.layout is None:
+            return NOT_STARTED
+        if not self.layout.size:
+            return NO_CONTAINER
+        return "" if self.layout.devices else NO_DEVICE
+
+    def _headline(self) -> str:
+        if self.layout is None or not self.layout.devices:
+            return "Guest-physical memory"
+        used, count = (
+            sum(one.used for one in self.layout.devices),
+            sum(one.decision.count for one in self.layout.devices),
+        )
+        plugged = sum(one.plugged_size for one in self.layout.devices)
+        return (
+            f"Guest-physical memory: {used:,} of {count:,} memslots mapped, "
+            f"{format_size(plugged)} plugged ({self.layout.rules})"
+        )
+
+    def describe(self) -> str:
+        """Return what the map shows in words: one line for the VM and one for each device."""
+        layout = self.layout
+        if layout is None:
+            return NOT_STARTED
+        ram = " and ".join(f"{format_size(one.size)} at {one.start:#x}" for one in layout.ram)
+        lines = [f"Boot RAM: {ram}."]
+        if layout.size:
+            lines.append(f"Device memory: {format_size(layout.size)} at {layout.base:#x}.")
+        if notice := self._notice():
+            lines.append(notice)
+        lines.extend(_described(one) for one in layout.devices)
+        return "\n".join(lines)
+
+
+def _described(device: DeviceLayout) -> str:
+    decision, mapped = device.decision, device.slot_mapped
+    slots = "memslot" if decision.count == 1 else "memslots"
+    text = (
+        f"{device.id} ({device.type}, {format_size(device.size)} at {device.start:#x}): "
+        f"{decision.count:,} {slots} of {format_size(decision.memslot_size)}, {device.used:,} mapped "
+        f"({format_size(device.mapped_size)})"
+    )
+    if device.type != "virtio-mem":
+        return f"{text}."
+    size, plugged = device.slot_size[mapped], device.slot_plugged[mapped]
+    full, empty = int((plugged == size).sum()), int((plugged == 0).sum())
+    kinds = {"full": full, "partly plugged": device.used - full - empty, "empty": empty}
+    split = ", ".join(f"{number:,} {name}" for name, number in kinds.items() if number)
+    return (
+        f"{text}{': ' if split else ''}{split}; {format_size(device.plugged_size)} plugged, "
+        f"{format_size(device.requested_size)} requested, {format_size(device.usable_region_size)} usable."
+    )
+
+
+def _quads(**more: Any) -> Quad:
+    return Quad(left="left", right="right", bottom="bottom", top="top", **(styled() | more))

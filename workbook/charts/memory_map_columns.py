@@ -1,0 +1,344 @@
+"""What the memory map draws, as columns: boxes, memslots, labels and markers of one layout.
+
+Addresses are float64 (exact below 2^53), because Bokeh sends larger int64 slowly; exact values are in text columns.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from workbook.lib.flatview import FlatView
+from workbook.lib.layout import DeviceLayout, Layout
+from workbook.lib.size import format_size
+
+from .broken_axis import BrokenAxis
+from .theme import Theme
+
+__all__ = (
+    "BOX_COLUMNS",
+    "LANES",
+    "NOTHING",
+    "SLOT_STATES",
+    "Columns",
+    "axis_of",
+    "memory_map_columns",
+    "merged_extents",
+)
+
+Columns = dict[str, Any]
+Bytes = npt.NDArray[np.int64]
+
+LANES: Final = ("boot RAM", "device memory", "devices", "memslots", "plugged", "requested")
+"""From top to bottom; the last one at y = 0."""
+_Y: Final = {name: len(LANES) - 1 - index for index, name in enumerate(LANES)}
+_HALF: Final = {"memslots": 0.42, "requested": 0.26}
+TOP: Final = len(LANES) - 0.4
+MAX_EXTENTS: Final = 3_000
+"""Plugged extents drawn at most; nearest ones are drawn as one beyond that."""
+
+SLOT_STATES: Final = {
+    "unmapped": "not mapped",
+    "empty": "mapped, nothing plugged",
+    "partly": "mapped, partly plugged",
+    "full": "mapped, all plugged",
+}
+BOX_COLUMNS: Final = ("what", "range", "offset", "size", "state")
+
+
+NOTHING: Final = Layout(
+    rules="", ram=(), base=0, size=0, devices=(), consumers=(), view=FlatView(), warnings=()
+)
+"""A layout without anything in it."""
+
+
+def hex_range(start: int, size: int) -> str:
+    """Return first and last byte in hexadecimal, as QEMU's monitor does."""
+    return f"{start:#x} - {start + size - 1:#x}" if size > 0 else f"{start:#x}, empty"
+
+
+def axis_of(layout: Layout, *, cut_unmapped: bool = False) -> BrokenAxis:
+    """Return the axis for a layout: RAM and devices to scale, holes between them cut.
+
+    Parameters
+    ----------
+    cut_unmapped
+        Cut long runs of memslots that are not mapped, too; then the axis moves with what is mapped.
+    """
+    ends = [one.start + one.size for one in (*layout.ram, *layout.devices)]
+    end = max([*ends, layout.base + layout.size if layout.size else 0, 1])
+    pieces = [(one.start, one.start + one.size) for one in layout.ram]
+    for device in layout.devices:
+        pieces.extend(_busy(device) if cut_unmapped else [(device.start, device.start + device.size)])
+    return BrokenAxis.around(pieces, end)
+
+
+def _busy(device: DeviceLayout) -> list[tuple[int, int]]:
+    """Return where something is mapped, usable or requested, with a memslot of margin."""
+    margin = device.decision.memslot_size
+    used = max(device.usable_region_size, device.requested_size)
+    pieces = [(0, used + margin), (device.size - margin, device.size)]
+    pieces.extend((first - margin, last + margin) for first, last in _runs(device))
+    return [(device.start + max(low, 0), device.start + min(high, device.size)) for low, high in pieces]
+
+
+def _runs(device: DeviceLayout) -> Iterable[tuple[int, int]]:
+    """Yield runs of mapped memslots as offsets."""
+    edges = np.diff(np.concatenate(([0], device.slot_mapped.astype(np.int8), [0])))
+    slot_end = device.slot_offset + device.slot_size
+    for first, behind in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+        yield int(device.slot_offset[first]), int(slot_end[behind - 1])
+
+
+def memory_map_columns(layout: Layout, axis: BrokenAxis, theme: Theme, *, notice: str = "") -> dict[str, Columns]:
+    """Return the columns of every data source of the memory map.
+
+    Parameters
+    ----------
+    notice
+        A text in the middle of the map; empty for none.
+    """
+    return {
+        "boxes": box_columns(layout, axis, theme),
+        "slots": slot_columns(layout, axis, theme),
+        "gaps": gap_columns(axis),
+        "markers": marker_columns(layout, axis),
+        "labels": label_columns(layout, axis, theme),
+        "notice": {"x": [axis.end / 2], "y": [len(LANES) / 2 - 1.5], "text": [notice]},
+    }
+
+
+# -- boxes ------------------------------------------------------------------------------------------------------------
+
+
+class _Boxes:
+    """Collects boxes of all lanes but the memslots."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, int, float, float, str, str, str, str, str, str]] = []
+
+    def add(
+        self,
+        lane: str,
+        role: str,
+        start: int,
+        size: int,
+        what: str,
+        state: str = "",
+        offset: str = "",
+        half: float | None = None,
+    ) -> None:
+        half = half if half is not None else _HALF.get(lane, 0.32)
+        self.rows.append(
+            (
+                start,
+                start + size,
+                _Y[lane] - half,
+                _Y[lane] + half,
+                role,
+                what,
+                hex_range(start, size),
+                offset,
+                format_size(size),
+                state,
+            )
+        )
+
+
+def box_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
+    """Return everything but memslots and gaps: RAM, the device-memory container, devices, plugged extents, requests."""
+    boxes = _Boxes()
+    for piece in layout.ram:
+        boxes.add("boot RAM", "ram", piece.start, piece.size, "boot RAM", "always mapped")
+    if layout.size:
+        taken = sum(one.size for one in layout.devices)
+        state = f"{format_size(taken)} in devices" if taken else "no device"
+        boxes.add("device memory", "container", layout.base, layout.size, "device-memory", state)
+    for device in layout.devices:
+        _add_device(boxes, device)
+    rows: Sequence[Sequence[Any]] = list(zip(*boxes.rows, strict=True)) if boxes.rows else [()] * 10
+    start, end, bottom, top, roles, *texts = rows
+    return {
+        "left": axis.place(start),
+        "right": axis.place(end),
+        "bottom": list(bottom),
+        "top": list(top),
+        "role": list(roles),
+        **theme.columns(roles),
+        **{name: list(column) for name, column in zip(BOX_COLUMNS, texts, strict=True)},
+    }
+
+
+def _add_device(boxes: _Boxes, device: DeviceLayout) -> None:
+    is_virtio_mem = device.type == "virtio-mem"
+    how = "its RAM itself is mapped" if device.decision.direct else f"a container with {device.decision.count} memslots"
+    boxes.add(
+        "devices",
+        "device" if is_virtio_mem else "dimm",
+        device.start,
+        device.size,
+        f"{device.type} {device.id}",
+        how,
+    )
+    extents, plugged = merged_extents(device.plugged, MAX_EXTENTS)
+    for (start, end), inside in zip(extents.tolist(), plugged.tolist(), strict=True):
+        whole = inside == end - start
+        boxes.add(
+            "plugged",
+            "plugged",
+            device.start + start,
+            end - start,
+            f"plugged in {device.id}",
+            "plugged" if whole else f"{format_size(inside)} of it plugged, drawn as one",
+            f"{start:#x}",
+        )
+    if is_virtio_mem:
+        boxes.add("requested", "usable", device.start, device.usable_region_size, f"usable region of {device.id}")
+        boxes.add("requested", "requested", device.start, device.requested_size, f"requested of {device.id}", half=0.12)
+
+
+def merged_extents(extents: Bytes, most: int) -> tuple[Bytes, Bytes]:
+    """Join the extents with the smallest gaps between them until at most `most` are left.
+
+    Returns
+    -------
+    tuple
+        The extents, and the plugged bytes in each.
+    """
+    size = extents[:, 1] - extents[:, 0]
+    if len(extents) <= most:
+        return extents, size
+    gaps = extents[1:, 0] - extents[:-1, 1]
+    kept = np.sort(np.argsort(gaps, kind="stable")[-(most - 1) :]) if most > 1 else np.zeros(0, dtype=np.int64)
+    first = np.concatenate(([0], kept + 1))
+    last = np.concatenate((kept, [len(extents) - 1]))
+    return np.column_stack((extents[first, 0], extents[last, 1])), np.add.reduceat(size, first)
+
+
+# -- memslots ---------------------------------------------------------------------------------------------------------
+
+
+def slot_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
+    """Return one row for each memslot that lies in its device, of all devices."""
+    parts = [_slots_of(one) for one in layout.devices]
+    start, size, index, device, state, offset, plugged = (
+        [value for part in parts for value in part[column]] for column in range(7)
+    )
+    names = list(SLOT_STATES)
+    roles = [names[one] for one in state]
+    words = list(SLOT_STATES.values())
+    begin = np.array(start, dtype=np.float64)
+    count = len(start)
+    return {
+        "left": axis.place(begin),
+        "right": axis.place(begin + np.array(size, dtype=np.float64)),
+        "bottom": np.full(count, _Y["memslots"] - _HALF["memslots"]),
+        "top": np.full(count, _Y["memslots"] + _HALF["memslots"]),
+        "role": roles,
+        **theme.columns(roles),
+        "index": index,
+        "device": device,
+        "range": [f"{low:#x} - {low + length - 1:#x}" for low, length in zip(start, size, strict=True)],
+        "offset": [f"{one:#x}" for one in offset],
+        "size": _formatted(size),
+        "state": [words[one] for one in state],
+        "plugged": _formatted(plugged),
+    }
+
+
+def _formatted(sizes: Sequence[int]) -> list[str]:
+    """Format sizes; most memslots have the same one."""
+    known = {size: format_size(size) for size in set(sizes)}
+    return [known[size] for size in sizes]
+
+
+def _slots_of(device: DeviceLayout) -> tuple[list[Any], ...]:
+    """Return start, size, index, device, state, offset, plugged bytes of the memslots inside the device."""
+    size = np.minimum(device.slot_size, device.size - device.slot_offset)
+    # a surplus memslot of the RFC lies behind the end: nothing of it can be drawn
+    inside = np.flatnonzero(size > 0)
+    size, plugged, mapped = size[inside], device.slot_plugged[inside], device.slot_mapped[inside]
+    state = np.where(~mapped, 0, np.where(plugged == 0, 1, np.where(plugged < size, 2, 3)))
+    offset = device.slot_offset[inside]
+    columns = (device.start + offset, size, inside, None, state, offset, plugged)
+    return tuple([device.id] * len(inside) if one is None else one.tolist() for one in columns)
+
+
+# -- labels, gaps, markers --------------------------------------------------------------------------------------------
+
+
+def label_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
+    """Return all texts: boxes' names, memslots' numbers, lengths of cut gaps; the browser shows those that fit."""
+    rows: list[tuple[str, str, int, int, int, float, bool, str]] = []
+    end = int(axis.addresses[-1])
+    for number, piece in enumerate(layout.ram):
+        is_last = number == len(layout.ram) - 1
+        text = " + ".join(format_size(one.size) for one in layout.ram) if is_last else ""
+        behind = piece.start + piece.size
+        rows.append((f"boot RAM {text}" if is_last else "", "", piece.start, behind, end, _Y["boot RAM"], False, "ram"))
+    if layout.size:
+        behind = layout.base + layout.size
+        text = f"device-memory {format_size(layout.size)}"
+        rows.append((text, "device-memory", layout.base, behind, behind, _Y["device memory"], False, "container"))
+    for device, following in zip(layout.devices, [*layout.devices[1:], None], strict=False):
+        behind = device.start + device.size
+        room = following.start if following else end
+        text = f"{device.id}: {device.type}, {format_size(device.size)}"
+        rows.append((text, device.id, device.start, behind, behind, _Y["devices"], False, "device"))
+        if device.type == "virtio-mem":
+            wide = max(device.usable_region_size, device.requested_size)
+            text = f"requested {format_size(device.requested_size)}, usable {format_size(device.usable_region_size)}"
+            rows.append((text, "", device.start, device.start + wide, room, _Y["requested"], False, "usable"))
+            text = f"{format_size(device.plugged_size)} plugged"
+            plugged_end = device.start + (int(device.plugged[-1, 1]) if len(device.plugged) else 0)
+            rows.append((text, "", device.start, plugged_end, room, _Y["plugged"], False, "plugged"))
+        start, size, index, _, state, *_ = _slots_of(device)
+        roles = list(SLOT_STATES)
+        rows.extend(
+            (str(number), "", low, low + length, low + length, _Y["memslots"], True, roles[one])
+            for low, length, number, one in zip(start, size, index, state, strict=True)
+        )
+    for low, high in axis.gaps.astype(np.int64).tolist():
+        text = format_size(high - low, digits=1)
+        rows.append((f"⋯ {text} ⋯", text, low, high, high, TOP, True, "gap"))
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 8
+    text, brief, left, right, until, y, centred, role = (list(one) for one in columns)
+    left_place = axis.place(left)
+    inside = [theme.look(one).text for one in role]
+    return {
+        "text": text,
+        "brief": brief,
+        "left": left_place,
+        "right": axis.place(right),
+        "until": axis.place(until),
+        "y": y,
+        "centred": centred,
+        "inside": inside,
+        "outside": [theme.text] * len(rows),
+        "x": left_place.copy(),
+        "shown": [""] * len(rows),
+        "color": list(inside),
+    }
+
+
+def gap_columns(axis: BrokenAxis) -> Columns:
+    """Return the bands that mark where the axis is cut."""
+    low, high = axis.gaps[:, 0].astype(np.int64).tolist(), axis.gaps[:, 1].astype(np.int64).tolist()
+    return {
+        "left": axis.place(low),
+        "right": axis.place(high),
+        "range": [hex_range(start, end - start) for start, end in zip(low, high, strict=True)],
+        "size": [format_size(end - start) for start, end in zip(low, high, strict=True)],
+    }
+
+
+def marker_columns(layout: Layout, axis: BrokenAxis) -> Columns:
+    """Return vertical lines at the ends of the requested size and of the usable region of each virtio-mem device."""
+    rows: list[tuple[int, float]] = []
+    for device in layout.devices:
+        if device.type == "virtio-mem":
+            rows.append((device.start + device.requested_size, _Y["plugged"] + 0.5))
+            rows.append((device.start + device.usable_region_size, _Y["memslots"] + 0.5))
+    at, top = (list(one) for one in (zip(*rows, strict=True) if rows else [()] * 2))
+    return {"x": axis.place(at), "bottom": [-0.4] * len(rows), "top": top}

@@ -1,0 +1,186 @@
+"""What memslots cost: one stacked bar per case, split into the kernel's structures."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from bokeh.core.properties import field, value
+from bokeh.models import (
+    ColumnDataSource,
+    FactorRange,
+    HBar,
+    Legend,
+    LegendItem,
+    Range1d,
+    SaveTool,
+    Text,
+)
+
+from workbook.lib.overhead import Cost
+from workbook.lib.size import format_size
+
+from .byte_axis import put_bytes_on
+from .theme import FONT, NORMAL, Theme, ThemeName, hover, theme_of
+
+__all__ = ("Cases", "OverheadBars", "overhead_columns")
+
+Cases = Mapping[str, Cost] | Iterable[tuple[str, Cost]]
+HATCHES: Final = (" ", "/", ".", "\\", "x", "-", "+", "o")
+ROOM: Final = 1.22
+"""The axis goes on behind the longest bar, for its total."""
+
+
+NOTHING: Final = "Nothing to compare."
+
+
+def overhead_columns(cases: Cases, theme: Theme) -> dict[str, list[Any]]:
+    """Return one row per case and part: where its piece of the bar lies (bytes), and what there is to say of it."""
+    rows: list[tuple[Any, ...]] = []
+    known: dict[str, int] = {}
+    for case, cost in _pairs(cases):
+        left = 0
+        for part in cost.parts:
+            number = known.setdefault(part.name, len(known))
+            share = f", {100 * part.bytes / cost.total:.1f} % of the bar" if cost.total else ""
+            rows.append(
+                (
+                    case,
+                    part.name,
+                    float(left),
+                    float(left + part.bytes),
+                    f"{format_size(part.bytes, digits=2)}{share}",
+                    f"{part.bytes:,}",
+                    part.formula,
+                    part.when,
+                    part.source,
+                    theme.series[number % len(theme.series)],
+                    HATCHES[number % len(HATCHES)],
+                )
+            )
+            left += part.bytes
+    columns = zip(*rows, strict=True) if rows else ((),) * len(_COLUMNS)
+    return {name: list(column) for name, column in zip(_COLUMNS, columns, strict=True)}
+
+
+def total_columns(cases: Cases) -> dict[str, list[Any]]:
+    """Return one row per case: the total in bytes and its text."""
+    pairs = _pairs(cases)
+    return {
+        "case": [case for case, _ in pairs],
+        "total": [float(cost.total) for _, cost in pairs],
+        "text": [_total(cost) for _, cost in pairs],
+    }
+
+
+def _pairs(cases: Cases) -> list[tuple[str, Cost]]:
+    return list(cases.items() if isinstance(cases, Mapping) else cases)
+
+
+def _total(cost: Cost) -> str:
+    return format_size(cost.total, digits=1) if cost.total else "nothing"
+
+
+_COLUMNS: Final = (
+    *("case", "part", "left", "right", "size", "bytes", "formula", "when", "source", "color", "hatch"),
+)
+
+
+class OverheadBars:
+    """Stacked bars of costs, one per case.
+
+    Parameters
+    ----------
+    height
+        Pixels.
+    theme
+        ``light`` or ``dark``.
+    title
+        Above the bars.
+
+    Attributes
+    ----------
+    root
+        What to embed.
+    source, totals
+        One row per case and part, and one per case.
+    """
+
+    def __init__(
+        self, *, height: int = 210, theme: ThemeName = "light", title: str = "What the mapped memslots cost KVM"
+    ) -> None:
+        self.theme = theme_of(theme)
+        self._cases: list[tuple[str, Cost]] = []
+        self.source = ColumnDataSource(overhead_columns((), self.theme))
+        self.totals = ColumnDataSource(total_columns(()))
+        self.figure = self.theme.figure(
+            title=title,
+            height=height,
+            tools=[SaveTool()],
+            x_range=Range1d(0, 1),
+            y_range=FactorRange(range_padding=0.1),
+        )
+        self.figure.ygrid.grid_line_color = None
+        self.figure.yaxis.major_label_text_font_size = NORMAL
+        self.figure.yaxis.major_tick_line_color = None
+        put_bytes_on(self.figure.xaxis[0], ticks=5)
+        bars = self.figure.add_glyph(
+            self.source,
+            HBar(
+                y="case",
+                left="left",
+                right="right",
+                height=0.6,
+                fill_color="color",
+                line_color=self.theme.page,
+                hatch_pattern="hatch",
+                hatch_color=self.theme.page,
+                hatch_alpha=0.6,
+                hatch_scale=8,
+            ),
+        )
+        self.figure.add_glyph(
+            self.totals,
+            Text(
+                x="total",
+                y="case",
+                text="text",
+                x_offset=6,
+                text_baseline="middle",
+                text_color=self.theme.text,
+                text_font=value(FONT),
+                text_font_size=NORMAL,
+            ),
+        )
+        self.figure.add_tools(
+            hover(
+                [
+                    ("@case", "@part"),
+                    ("size", "@size"),
+                    ("bytes", "@bytes"),
+                    ("per memslot", "@formula"),
+                    ("allocated", "@when"),
+                    ("source", "@source"),
+                ],
+                renderers=[bars],
+            )
+        )
+        legend = Legend(items=[LegendItem(label=field("part"), renderers=[bars])], orientation="horizontal")
+        legend.location = "top_left"
+        self.figure.add_layout(self.theme.dress_legend(legend), "above")
+        self.root = self.figure
+
+    def update(self, cases: Cases) -> None:
+        """Compare other cases: name -> cost, or pairs of both; the first one on top."""
+        self._cases = _pairs(cases)
+        longest = max((cost.total for _, cost in self._cases), default=0)
+        self.figure.y_range.factors = [case for case, _ in reversed(self._cases)]
+        self.figure.x_range.end = ROOM * longest or 1.0
+        self.source.data = overhead_columns(self._cases, self.theme)
+        self.totals.data = total_columns(self._cases)
+
+    def describe(self) -> str:
+        """Return one line per case: its total and the parts that are not 0."""
+        lines = []
+        for case, cost in self._cases:
+            parts = ", ".join(f"{one.name} {format_size(one.bytes, digits=1)}" for one in cost.parts if one.bytes)
+            lines.append(f"{case}: {_total(cost)}{f' ({parts})' if parts else ''}.")
+        return "\n".join(lines) or NOTHING

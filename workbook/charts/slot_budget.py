@@ -1,0 +1,148 @@
+"""The memslot budget: for each consumer what boot RAM takes, memory devices use and reserve, and what is left."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from bokeh.core.properties import value
+from bokeh.models import (
+    AdaptiveTicker,
+    ColumnDataSource,
+    CustomJSTickFormatter,
+    HBar,
+    Range1d,
+    SaveTool,
+    Span,
+    Text,
+)
+
+from workbook.lib.layout import Consumer
+
+from .theme import FONT, NORMAL, SMALL, Theme, ThemeName, hover, legend_of, styled, theme_of
+
+__all__ = ("SlotBudget", "consumer_columns", "slot_budget_columns")
+
+PARTS: Final = {
+    "boot": "boot RAM and firmware",
+    "used": "mapped by memory devices",
+    "reserved": "reserved for them",
+    "free": "free",
+    "over": "more than there are",
+}
+TITLE: Final = "Who has how many memslots"
+ROW: Final = 62
+"""Pixels of a row."""
+NOBODY: Final = "Nobody counts memslots: neither KVM nor a vhost back end."
+
+
+def _pieces(one: Consumer) -> list[tuple[str, int]]:
+    """Return role and number of each piece of the bar, in order; what exceeds the limit is a piece of its own."""
+    if one.limit is None:
+        return []
+    left, pieces = one.limit, []
+    for role, number in (("boot", one.boot), ("used", one.used), ("reserved", one.reserved)):
+        pieces.append((role, min(number, left)))
+        left -= pieces[-1][1]
+    return [*pieces, ("free", left), ("over", max(-(one.free or 0), 0))]
+
+
+def slot_budget_columns(consumers: Sequence[Consumer], theme: Theme) -> dict[str, list[Any]]:
+    """Return one row per piece that is not 0 of each consumer with a limit; ``left`` and ``right`` are per cent of it."""
+    rows: list[tuple[Any, ...]] = []
+    for row, one in enumerate(consumers):
+        at = 0
+        for role, number in _pieces(one):
+            whole = max(one.limit or 0, 1)
+            ends = (100 * at / whole, 100 * (at + number) / whole)
+            if number:
+                share = f"{ends[1] - ends[0]:.2f} %"
+                rows.append((-row, role, *ends, one.name, PARTS[role], f"{number:,}", share, f"{one.limit:,}"))
+            at += number
+    names = ("y", "role", "left", "right", "consumer", "part", "memslots", "share", "limit")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)) if rows else ([] for _ in names), strict=True))
+    return {**columns, **theme.columns(columns["role"])}
+
+
+def consumer_columns(consumers: Sequence[Consumer]) -> dict[str, list[Any]]:
+    """Return one row per consumer: its name and its numbers as text."""
+    return {
+        "above": [0.33 - row for row in range(len(consumers))],
+        "below": [-0.33 - row for row in range(len(consumers))],
+        "name": [one.name if one.limit is None else f"{one.name}: {one.limit:,} memslots" for one in consumers],
+        "numbers": [_numbers(one) for one in consumers],
+    }
+
+
+def _numbers(one: Consumer) -> str:
+    text = f"{one.boot:,} boot + {one.used:,} used + {one.reserved:,} reserved"
+    if one.free is None:
+        return f"{text}, no limit"
+    return f"{text}, {one.free:,} free" if one.free >= 0 else f"{text}, {-one.free:,} TOO MANY"
+
+
+class SlotBudget:
+    """One bar per consumer of memslots, relative to its limit.
+
+    Parameters
+    ----------
+    height
+        Pixels for up to two consumers; the figure grows with more.
+    theme
+        ``light`` or ``dark``.
+
+    Attributes
+    ----------
+    root
+        What to embed.
+    source, names
+        One row per piece of a bar, and one per consumer.
+    """
+
+    def __init__(self, *, height: int = 230, theme: ThemeName = "light") -> None:
+        self.theme = theme_of(theme)
+        self._height = height
+        self._consumers: tuple[Consumer, ...] = ()
+        self.source = ColumnDataSource(slot_budget_columns((), self.theme))
+        self.names = ColumnDataSource(consumer_columns(()))
+        self.figure = self.theme.figure(
+            title=TITLE,
+            height=height,
+            tools=[SaveTool()],
+            x_range=Range1d(0, 100),
+            y_range=Range1d(-1.55, 0.55),
+        )
+        self.figure.yaxis.visible = False
+        self.figure.ygrid.grid_line_color = None
+        self.figure.xaxis.ticker = AdaptiveTicker(base=10, mantissas=[1, 2.5, 5], desired_num_ticks=4)
+        self.figure.xaxis.formatter = CustomJSTickFormatter(code="return `${tick.toLocaleString('en')} %`")
+        bars = self.figure.add_glyph(self.source, HBar(y="y", left="left", right="right", height=0.3, **styled()))
+        self.figure.add_layout(Span(location=100, dimension="height", line_color=self.theme.text, line_width=1.5))
+        for column, y, size, weight in (("name", "above", NORMAL, "bold"), ("numbers", "below", SMALL, "normal")):
+            style = {"text_font": value(FONT), "text_font_size": size, "text_font_style": weight}
+            text = Text(x=0, y=y, text=column, text_color=self.theme.text, text_baseline="middle", **style)
+            self.figure.add_glyph(self.names, text)
+        rows = [("part", "@part"), ("memslots", "@memslots of @limit"), ("share", "@share")]
+        self.figure.add_tools(hover([("consumer", "@consumer"), *rows], renderers=[bars]))
+        self.figure.add_layout(legend_of(self.figure, PARTS, self.theme), "above")
+        self.root = self.figure
+        self.update(())
+
+    def update(self, consumers: Iterable[Consumer]) -> None:
+        """Show other consumers."""
+        self._consumers = tuple(consumers)
+        columns = slot_budget_columns(self._consumers, self.theme)
+        rows = max(len(self._consumers), 2)
+        self.figure.y_range.start = 0.45 - rows
+        self.figure.height = self._height + (rows - 2) * ROW
+        self.figure.x_range.end = max([100.0, *columns["right"]])
+        self.figure.title.text = TITLE if self._consumers else NOBODY
+        self.source.data = columns
+        self.names.data = consumer_columns(self._consumers)
+
+    def describe(self) -> str:
+        """Return one line per consumer: limit, and what of it is taken, reserved and free."""
+        if not self._consumers:
+            return NOBODY
+        return "\n".join(
+            f"{one.name}: {'no limit' if one.limit is None else f'{one.limit:,} memslots'}: {_numbers(one)}."
+            for one in self._consumers
+        )

@@ -1,0 +1,259 @@
+"""How charts look: colours, hatches and fonts for light and dark pages.
+
+Colours are Okabe and Ito's (Color Universal Design, 2008), which stay apart for every kind of colour vision; a hatch
+or a dash says the same a second time. Backgrounds are transparent: the page's shows through.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from bokeh.models import ColumnDataSource, HoverTool, Legend, LegendItem, Quad, Tool
+from bokeh.plotting import figure
+
+from workbook.lib.errors import BadInput
+
+__all__ = (
+    "FONT",
+    "LARGE",
+    "NORMAL",
+    "SMALL",
+    "THEMES",
+    "Look",
+    "Theme",
+    "ThemeName",
+    "hover",
+    "legend_of",
+    "painted",
+    "styled",
+    "theme_of",
+)
+
+ThemeName = Literal["light", "dark"]
+FONT: Final = "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+SMALL, NORMAL, LARGE = "11px", "12px", "14px"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one kind of thing is drawn: colour, pattern over it, and text on it.
+
+    Attributes
+    ----------
+    fill, alpha
+        Colour of the area and how much it covers.
+    line
+        Colour of the border.
+    hatch
+        Bokeh hatch pattern; a blank for none.
+    text
+        Colour of text on the area.
+    """
+
+    fill: str
+    line: str
+    text: str
+    hatch: str = " "
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours for one kind of page.
+
+    Attributes
+    ----------
+    page
+        The background that the colours are meant for; charts do not paint it.
+    text, muted, faint
+        Text, less important text and axes, grid lines.
+    series
+        Colours of curves, in order.
+    looks
+        Name of a role -> how it is drawn.
+    """
+
+    name: ThemeName
+    page: str
+    text: str
+    muted: str
+    faint: str
+    accent: str
+    alarm: str
+    series: tuple[str, ...]
+    looks: dict[str, Look]
+
+    def look(self, role: str) -> Look:
+        """Return how things in that role are drawn."""
+        return self.looks[role]
+
+    def columns(self, roles: Sequence[str]) -> dict[str, list[str] | list[float]]:
+        """Return the style columns of a data source, one row for each role."""
+        looks = [self.looks[role] for role in roles]
+        return {
+            "fill": [one.fill for one in looks],
+            "line": [one.line for one in looks],
+            "hatch": [one.hatch for one in looks],
+            "alpha": [one.alpha for one in looks],
+        }
+
+    def figure(self, *, title: str = "", tools: Sequence[Tool] = (), height: int, **more: Any) -> figure:
+        """Return an empty figure in this look, as wide as its page."""
+        made = figure(
+            title=title,
+            height=height,
+            sizing_mode="stretch_width",
+            tools=list(tools),
+            background_fill_color=None,
+            border_fill_color=None,
+            outline_line_color=None,
+            **more,
+        )
+        made.min_width = 240
+        made.toolbar.logo = None
+        made.toolbar.autohide = False
+        made.styles = self.css
+        title_of = made.title
+        title_of.text_font, title_of.text_font_size, title_of.text_color = FONT, LARGE, self.text
+        title_of.text_font_style = "bold"
+        for axis in made.axis:
+            axis.axis_line_color = axis.major_tick_line_color = self.muted
+            axis.minor_tick_line_color = None
+            axis.axis_label_text_color = axis.major_label_text_color = self.text
+            axis.axis_label_text_font = axis.major_label_text_font = FONT
+            axis.major_label_text_font_size, axis.axis_label_text_font_size = SMALL, NORMAL
+            axis.axis_label_text_font_style = "normal"
+        for grid in made.grid:
+            grid.grid_line_color = self.faint
+        return made
+
+    @property
+    def css(self) -> dict[str, str]:
+        """Style variables that reach the toolbar's icons."""
+        return {"--bokeh-icon-color": self.muted}
+
+    def dress_legend(self, legend: Legend) -> Legend:
+        """Make a legend look like the rest."""
+        legend.label_text_font, legend.label_text_font_size = FONT, SMALL
+        legend.label_text_color = self.text
+        legend.background_fill_color = legend.border_line_color = None
+        legend.inactive_fill_color, legend.inactive_fill_alpha = self.page, 0.7
+        legend.margin, legend.padding, legend.spacing, legend.label_standoff = 4, 2, 14, 6
+        legend.glyph_width, legend.glyph_height = 18, 14
+        return legend
+
+
+def hover(rows: Sequence[tuple[str, str]], **more: Any) -> HoverTool:
+    """Return a hover tool that shows name/value rows."""
+    return HoverTool(tooltips=list(rows), show_arrow=False, **more)
+
+
+def painted(look: Look) -> dict[str, Any]:
+    """Return the properties of an area glyph that is drawn like that."""
+    return {**_HATCH, "fill_color": look.fill, "fill_alpha": look.alpha} | _bordered(look.line, look.hatch)
+
+
+def styled() -> dict[str, Any]:
+    """Return the properties of an area glyph that takes its style from the columns of `Theme.columns`."""
+    return {**_HATCH, "fill_color": "fill", "fill_alpha": "alpha"} | _bordered("line", "hatch")
+
+
+def _bordered(line: str, hatch: str) -> dict[str, Any]:
+    return {"line_color": line, "hatch_color": line, "hatch_pattern": hatch}
+
+
+def legend_of(plot: figure, roles: Mapping[str, str], theme: Theme) -> Legend:
+    """Return a legend (role -> words) that is the same whatever is drawn, so that a figure does not jump."""
+    outside = ColumnDataSource({"at": [-1e9]})
+    items = []
+    for role, words in roles.items():
+        sample = Quad(left="at", right="at", bottom="at", top="at", **painted(theme.look(role)))
+        items.append(LegendItem(label=words, renderers=[plot.add_glyph(outside, sample)]))
+    return theme.dress_legend(Legend(items=items, orientation="horizontal", location="top_left"))
+
+
+_HATCH: Final = {"hatch_alpha": 0.55, "hatch_scale": 7.0}
+
+BLUE, SKY, GREEN, YELLOW = "#0072B2", "#56B4E9", "#009E73", "#F0E442"
+ORANGE, VERMILION, PURPLE, BLACK, WHITE = "#E69F00", "#D55E00", "#CC79A7", "#111111", "#FFFFFF"
+
+_LIGHT: Final = Theme(
+    name="light",
+    page="#FFFFFF",
+    text="#1A1C1F",
+    muted="#5A6068",
+    faint="#E3E6EA",
+    accent=BLUE,
+    alarm="#B3261E",
+    series=(BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, "#8C7A00"),
+    looks={
+        "ram": Look("#8A919B", "#5A6068", BLACK, alpha=0.9),
+        "container": Look("#F4F5F7", "#8A919B", "#1A1C1F"),
+        "device": Look("#DCE3EA", "#5A6068", "#1A1C1F"),
+        "dimm": Look("#C9D3DD", "#5A6068", "#1A1C1F"),
+        "unmapped": Look("#ECEEF1", "#B4BAC2", "#1A1C1F"),
+        "empty": Look("#D6EAF8", BLUE, "#1A1C1F", hatch="."),
+        "partly": Look(SKY, BLUE, BLACK, hatch="/"),
+        "full": Look(BLUE, "#FFFFFF", WHITE),
+        "plugged": Look(GREEN, "#00654A", WHITE),
+        "requested": Look(VERMILION, VERMILION, WHITE),
+        "usable": Look("#FFFFFF", VERMILION, "#1A1C1F", hatch="`"),
+        "gap": Look("#EDEFF2", "#9AA2AC", "#1A1C1F", hatch="/"),
+        "boot": Look("#8A919B", "#5A6068", BLACK),
+        "used": Look(BLUE, "#00456B", WHITE),
+        "reserved": Look(SKY, BLUE, BLACK, hatch="/"),
+        "free": Look("#FFFFFF", "#9AA2AC", "#1A1C1F"),
+        "over": Look(VERMILION, "#8A3C00", BLACK, hatch="x"),
+        "del": Look(VERMILION, "#8A3C00", BLACK, hatch="\\"),
+        "add": Look(GREEN, "#00654A", WHITE),
+        "nop": Look("#E3E6EA", "#8A919B", "#1A1C1F"),
+    },
+)
+
+_DARK: Final = Theme(
+    name="dark",
+    page="#111417",
+    text="#E8EAED",
+    muted="#A4ABB3",
+    faint="#30363D",
+    accent=SKY,
+    alarm="#FF8A80",
+    series=(SKY, ORANGE, "#2FC79A", PURPLE, YELLOW, "#FF7F3F", "#E8EAED", "#3D9AD6"),
+    looks={
+        "ram": Look("#8A919B", "#C3C8CE", BLACK),
+        "container": Look("#1B2025", "#7C848D", "#E8EAED"),
+        "device": Look("#333C45", "#A4ABB3", "#E8EAED"),
+        "dimm": Look("#46525D", "#A4ABB3", "#E8EAED"),
+        "unmapped": Look("#272D33", "#59616A", "#E8EAED"),
+        "empty": Look("#123247", SKY, "#E8EAED", hatch="."),
+        "partly": Look("#1F6E9E", SKY, WHITE, hatch="/"),
+        "full": Look(SKY, "#111417", BLACK),
+        "plugged": Look("#2FC79A", "#9BE8CF", BLACK),
+        "requested": Look(ORANGE, ORANGE, BLACK),
+        "usable": Look("#111417", ORANGE, "#E8EAED", hatch="`"),
+        "gap": Look("#22272D", "#6B737C", "#E8EAED", hatch="/"),
+        "boot": Look("#8A919B", "#C3C8CE", BLACK),
+        "used": Look(SKY, "#C5E6FA", BLACK),
+        "reserved": Look("#1F6E9E", SKY, WHITE, hatch="/"),
+        "free": Look("#161A1E", "#6B737C", "#E8EAED"),
+        "over": Look("#FF7F3F", "#FFC9A8", BLACK, hatch="x"),
+        "del": Look("#FF7F3F", "#FFC9A8", BLACK, hatch="\\"),
+        "add": Look("#2FC79A", "#9BE8CF", BLACK),
+        "nop": Look("#30363D", "#7C848D", "#E8EAED"),
+    },
+)
+
+THEMES: Final[dict[str, Theme]] = {"light": _LIGHT, "dark": _DARK}
+
+
+def theme_of(name: str) -> Theme:
+    """Return the theme of that name.
+
+    Raises
+    ------
+    BadInput
+        It is neither ``light`` nor ``dark``.
+    """
+    if name not in THEMES:
+        raise BadInput(f"there is no theme {name!r}: give light or dark")
+    return THEMES[name]
