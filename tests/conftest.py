@@ -1,0 +1,44 @@
+"""The real QEMU as a judge, for every room's tests."""
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from workbook.live.binary import QemuBinary, QemuMissing, find_qemu
+
+Ask = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture(scope="session")
+def qemu_binary() -> QemuBinary:
+    """A QEMU >= 8.2; without one the tests skip, in CI they fail."""
+    try:
+        return find_qemu()
+    except QemuMissing as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def ask_qemu(qemu_binary: QemuBinary) -> Ask:
+    """Start a stopped QEMU (tcg) with more arguments, type into its monitor: what it showed, what it complained of."""
+
+    def ask(arguments: Sequence[str], monitor: str = "") -> tuple[str, str]:
+        fixed = ["-accel", "tcg", "-nodefaults", "-display", "none", "-monitor", "stdio", "-S"]
+        answer = subprocess.run(
+            [qemu_binary.path, *fixed, *arguments],
+            input=f"{monitor}\nquit\n",
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=60,
+            check=False,
+        )
+        name = f"{qemu_binary.path.name}: "
+        complaints = [line.removeprefix(name) for line in answer.stderr.removesuffix("\n").split("\n")]
+        return answer.stdout, "\n".join(complaints)
+
+    return ask
