@@ -29,6 +29,14 @@ def test_ioctls_and_live_memslots(tmp_path: Path) -> None:
     assert trace.snapshot(0x10000, 0x20000) == {"ioctls": {"0": 2}, "live": {"0": 1, "1": 1}, "live_device_memory": {}}
 
 
+def test_memslots_in_a_range(tmp_path: Path) -> None:
+    """Memslots that start in the range are told with their sizes, ascending, of the first address space alone."""
+    path = tmp_path / "trace"
+    lines = [(0, 1, 0x3000, 0x2000), (0, 2, 0x1000, 0x1000), (1, 1, 0x1000, 0x1000), (0, 3, 0x9000, 0x1000)]
+    path.write_text("".join(NEW.format(*line, 0) for line in lines))
+    assert KvmTrace(path).memslots(0x1000, 0x9000) == ((0x1000, 0x1000), (0x3000, 0x2000))
+
+
 def test_half_a_line_waits(tmp_path: Path) -> None:
     """A line that QEMU has not finished writing is read with the next snapshot."""
     path = tmp_path / "trace"

@@ -32,7 +32,7 @@ class KvmTrace:
     path: Path
     _offset: int = 0
     _partial: bytes = b""
-    _live: dict[tuple[int, int], int] = field(default_factory=dict)
+    _live: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     _ioctls: Counter[int] = field(default_factory=Counter)
 
     def snapshot(self, start: int, end: int) -> dict[str, Any]:
@@ -50,10 +50,18 @@ class KvmTrace:
             device memory. An address space with none is left out.
         """
         self._read()
-        device = Counter(space for (space, _), gpa in self._live.items() if start <= gpa < end)
+        device = Counter(space for (space, _), (gpa, _) in self._live.items() if start <= gpa < end)
         live = Counter(space for space, _ in self._live)
         ioctls, self._ioctls = self._ioctls, Counter()
         return {"ioctls": _by_space(ioctls), "live": _by_space(live), "live_device_memory": _by_space(device)}
+
+    def memslots(self, start: int, end: int) -> tuple[tuple[int, int], ...]:
+        """Return guest physical start and size in bytes of the memslots in [start, end), ascending.
+
+        Those of the first address space; with SMM the second one has the same.
+        """
+        self._read()
+        return tuple(sorted(one for (space, _), one in self._live.items() if not space and start <= one[0] < end))
 
     def _read(self) -> None:
         if not self.path.exists():  # QEMU opens it with the first event
@@ -74,7 +82,7 @@ class KvmTrace:
             if int(match["ret"]):
                 continue
             if int(match["size"], 16):
-                self._live[key] = int(match["gpa"], 16)
+                self._live[key] = int(match["gpa"], 16), int(match["size"], 16)
             else:
                 self._live.pop(key, None)
 

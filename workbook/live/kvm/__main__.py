@@ -1,23 +1,19 @@
 """The command ``python -m workbook.live.kvm``: measure this host and compare with the prediction."""
 
 import argparse
-import json
-import os
 import platform
-import re
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from workbook.lib.errors import BadInput, WorkbookError
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
+from workbook.live.progress_bar import progress_bar
+from workbook.live.report_file import check_output, write_report
 
 from . import Layout, Measurement, Timing, measure, this_host, time_slots
 from .device import DEVICE, KvmDevice, Progress
@@ -42,7 +38,6 @@ TIMING_COUNTS: Final = (1, 10, 100, 1_000, 10_000, 32_000)
 """Numbers of memslots whose adding and removing the command times."""
 
 _REPEATS: Final = 3
-_NUMBERS: Final = re.compile(r"\[\s+((?:\d+,?\s+)+)\]")
 _COLUMNS: Final = ("total", "rmap", "gfn_track", "lpage_info", "dirty_bitmap")
 
 
@@ -63,25 +58,6 @@ def _report(
         "measurements": [measurement.to_json() for measurement in measurements],
         "timing": [asdict(timing) for timing in timings],
     }
-
-
-def _write(path: Path, report: dict[str, Any]) -> None:
-    """Write `report` so that the file is always complete: the old one or the new one."""
-    # lists of numbers stay on one line: that is what people compare
-    text = _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", json.dumps(report, indent=1)) + "\n"
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written ({error.strerror}): give a file in a folder that exists") from error
 
 
 def _row(measurement: Measurement) -> str:
@@ -151,39 +127,20 @@ def _time_all(
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if options.random < 0 or options.seed < 0:
         raise BadInput("--random and --seed must be 0 or more")
-    if options.output and not options.output.parent.is_dir():
-        raise BadInput(f"{options.output.parent} is not a folder: give --output a file in a folder that exists")
+    check_output(options.output)
     with KvmDevice(options.device):
         pass  # refuse before anything is printed
     plan = _plan(options)
     counts = TIMING_COUNTS if options.timing else ()
     ioctls = 2 * (sum(len(layout) for layout, _ in plan) + _REPEATS * sum(counts))
-    with _screen(ioctls) as (say, progress):
+    with progress_bar(ioctls, "ioctls") as (say, progress):
         measurements = list(_measure_all(plan, options.device, say, progress))
         timings = list(_time_all(counts, options.device, say, progress))
     if options.output:
-        _write(options.output, _report(measurements, timings, arguments, options.device))
+        write_report(options.output, _report(measurements, timings, arguments, options.device))
     if plan and not measurements:
         raise BadInput("nothing could be measured: see the lines above")
     return 0 if all(measurement.agrees for measurement in measurements) else 1
-
-
-@contextmanager
-def _screen(total: int) -> Iterator[tuple[Callable[[str], None], Progress | None]]:
-    """Give what prints a line and, on a terminal with tqdm (extra ``live``), what moves a bar of `total` ioctls."""
-    try:
-        from tqdm import tqdm  # noqa: PLC0415 - an optional dependency
-    except ImportError:
-        tqdm = None
-    if tqdm is None or not sys.stderr.isatty():
-        yield partial(print, flush=True), None
-        return
-    with tqdm(total=total, unit=" ioctls", leave=False) as bar:
-
-        def update(count: int) -> None:
-            bar.update(count)
-
-        yield bar.write, update
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
