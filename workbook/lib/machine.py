@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, TypeVar
 
-from . import cmdline, memory_device, mtree, vhost
+from . import cmdline, libvirt, memory_device, mtree, vhost
 from .backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE, VhostBackend, VhostCount, smallest_limit
 from .errors import Abort, BadInput, Refusal, WorkbookError
 from .flatview import FlatView, render
@@ -118,6 +118,42 @@ class Machine:
         if smm is not None:
             scenario = replace(scenario, smm=smm)
         return cls(replace(scenario, rules=rules.name), rules)
+
+    @classmethod
+    def from_libvirt(
+        cls,
+        xml: str,
+        rules: str | RuleSet = "qemu-10.0",
+        kvm_slots: int | None = None,
+        vhost_slots: Mapping[str, int | None] | None = None,
+    ) -> "Machine":
+        """Build the machine that libvirt makes of domain XML, or of a piece of it (see `libvirt.read_domain`).
+
+        Parameters
+        ----------
+        rules, kvm_slots, vhost_slots
+            As for `from_qemu_args`.
+
+        Raises
+        ------
+        BadInput
+            The XML cannot be read, libvirt would refuse it, or it asks for what is not modelled.
+        Refusal
+            QEMU would refuse it.
+        """
+        rules = get(rules)
+        scenario = libvirt.read_domain(xml, rules=rules, vhost_slots=vhost_slots)
+        if kvm_slots is not None:
+            scenario = replace(scenario, kvm_slots=kvm_slots)
+        return cls(replace(scenario, rules=rules.name), rules)
+
+    def qemu_args(self) -> list[str]:
+        """Return the command line that makes the machine, before anything has happened to it."""
+        return cmdline.write_argv(self.scenario, self.rules)
+
+    def libvirt_xml(self) -> str:
+        """Return the libvirt domain XML that makes the machine, before anything has happened to it."""
+        return libvirt.write_domain(self.scenario, self.rules)
 
     # -- what it looks like ---------------------------------------------------------------------------------------
 
