@@ -1,5 +1,7 @@
 """``info mtree`` and ``info mtree -f``: QEMU's text out and in (facts C.4, C.5)."""
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from textwrap import indent
 
@@ -35,6 +37,7 @@ RECORDED = (
   00000000fed00000-00000000fed00000 (prio 0, i/o): hpet""",
     "0000000000000000-0000000000000fff (prio 0, container): root",
 )
+LINE = "0000000000000000-0000000000000fff (prio 0, ram): x"
 FLAT = """\
   0000000140000000-000000017fffffff (prio 0, ram): mem0 KVM
   0000000180000000-00000001bfffffff (prio 0, ram): mem0 @0000000040000000 KVM
@@ -185,14 +188,43 @@ def test_seen_through_a_readonly_alias() -> None:
     assert "(prio 0, rom): pc.ram" in flat_lines(render(alias))[0]
 
 
+@given(region_trees())
+def test_hidden_levels_round_trip(tree: MemoryRegion) -> None:
+    """Without -D a disabled region is a missing level: the text reads back, and what it holds stays unrendered."""
+    lines = tree_lines(MemoryRegion.container("root", 64, [tree]))
+    again = read_tree(lines)
+    assert [line for one in again for line in tree_lines(one)] == lines
+
+
+def test_children_of_a_hidden_region_are_not_rendered() -> None:
+    """acpi-evt on q35: its container is disabled and not printed, it is; no address shows it."""
+    lines = ("0000000000000000-000000000000ffff (prio 0, i/o): io", f"    {LINE.replace('x', 'acpi-evt')}")
+    (root,) = read_tree(lines)
+    assert [one.name for one in root.walk()] == ["io", "", "acpi-evt"]
+    assert len(render(root)) == 0
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("machine", ["q35", "pc"])
+@pytest.mark.parametrize("option", ["", " -D"])
+def test_against_qemu(machine: str, option: str, ask_qemu: Callable[..., tuple[str, str]]) -> None:
+    """Every block of a real info mtree reads and prints back to the same lines."""
+    shown, _ = ask_qemu(["-machine", machine, "-m", "4G,maxmem=8G,slots=2"], f"info mtree{option}")
+    blocks = [block.splitlines()[1:] for block in re.split(r"\n(?=address-space: |memory-region: )", shown)[1:]]
+    trees = [[line for line in block if re.match(r" +[0-9a-f]{16}-", line)] for block in blocks]
+    assert sum(map(len, trees)) > 100
+    for lines in filter(None, trees):
+        # a disabled root is not shown: then the outermost lines are a level deeper
+        level = min(len(line) - len(line.lstrip(" ")) for line in lines) // 2
+        printed = [line for one in read_tree(lines) for line in tree_lines(one, level=level, disabled=bool(option))]
+        assert printed == lines
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", [], ["", "  "]])
 def test_nothing(text: str | list[str]) -> None:
     """No lines are no regions."""
     assert read_tree(text) == ()
     assert read_flat(text) == FlatView()
-
-
-LINE = "0000000000000000-0000000000000fff (prio 0, ram): x"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +240,7 @@ LINE = "0000000000000000-0000000000000fff (prio 0, ram): x"
         LINE.replace("0fff", "0FFF"),
         "0000000000001000-0000000000000fff (prio 0, ram): x",
         "[DETECTED OVERFLOW!] " + LINE,
-        LINE + "\n    " + LINE,
+        LINE + "\n   " + LINE,
         LINE + "\n " + LINE,
         "  " + LINE + "\n " + LINE,
         LINE.replace(": x", ": alias a @x 0000000000000000-00000000000000ff"),

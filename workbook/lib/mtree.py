@@ -117,7 +117,8 @@ def read_tree(text: str | Iterable[str]) -> tuple[MemoryRegion, ...]:
     """Read ``info mtree`` lines back to regions; printing them again gives the same text.
 
     Nesting is taken from the indentation. Whether an inner ``i/o`` line was a container cannot be seen in
-    the text: with lines below it it is read as one. Alias targets become RAM of the size that is seen.
+    the text: with lines below it it is read as one. A level that is missing belongs to a disabled region that
+    QEMU did not print: it becomes one without a name. Alias targets become regions of the size that is seen.
 
     Returns
     -------
@@ -126,7 +127,7 @@ def read_tree(text: str | Iterable[str]) -> tuple[MemoryRegion, ...]:
     Raises
     ------
     BadInput
-        A line is not of QEMU's form, or indented deeper than one level below the line before.
+        A line is not of QEMU's form.
     """
     lines = text.splitlines() if isinstance(text, str) else text
     found: list[_Line] = []
@@ -183,7 +184,12 @@ def _nest(found: Sequence[_Line], index: int, indent: int, base: int) -> tuple[t
     while index < len(found) and found[index].indent >= indent:
         number, depth, start, region, match = found[index]
         if depth != indent:
-            raise BadInput(f"line {number} is indented by {depth} blanks where {indent} were expected")
+            if (depth - indent) % 2:
+                raise BadInput(f"line {number} is indented by {depth} blanks where {indent} were expected")
+            # QEMU prints what a disabled region holds, but not the region itself
+            hidden, index = _nest(found, index, indent + 2, base)
+            siblings.append(replace(MemoryRegion.container("", 0), enabled=False, subregions=hidden))
+            continue
         if (match["overflow"] is not None) is not _overflows(base, start, region.size):
             raise BadInput(
                 f"line {number}: {region.name!r:.60} must be marked {_OVERFLOW.strip()} if it wraps, only then"
