@@ -66,17 +66,17 @@ const pen = document.createElement("canvas").getContext("2d")
 pen.font = font
 const d = labels.data
 for (let i = 0; i < d.text.length; i++) {
-  const left = Math.max(d.left[i], range.start), right = Math.min(d.right[i], range.end)
   d.shown[i] = ""
-  if (right < left || (right - left) * pixels < 6 && d.until[i] <= d.right[i]) continue
-  for (const [text, until] of [[d.text[i], right], [d.text[i], d.until[i]], [d.brief[i], right]]) {
-    if (!text) continue
-    const need = pen.measureText(text).width + 2 * pad, outside = until > right
-    const from = outside ? d.right[i] : left, to = Math.min(until, range.end)
+  if (d.left[i] > range.end || d.until[i] < range.start) continue
+  const inside = [Math.max(d.left[i], range.start), Math.min(d.right[i], range.end), d.inside[i]]
+  const beside = [Math.max(d.right[i], range.start), Math.min(d.until[i], range.end), d.outside[i]]
+  for (const [text, [from, to, color]] of [[d.text[i], inside], [d.text[i], beside], [d.brief[i], inside]]) {
+    if (!text || (to - from) * pixels < 8) continue
+    const need = pen.measureText(text).width + 2 * pad
     if ((to - from) * pixels < need) continue
     d.shown[i] = text
     d.x[i] = from + (d.centred[i] ? (to - from - need / pixels) / 2 : 0) + pad / pixels
-    d.color[i] = outside ? d.outside[i] : d.inside[i]
+    d.color[i] = color
     break
   }
 }

@@ -9,12 +9,14 @@ __all__ = ("SIZE_JS", "put_bytes_on", "put_log_bytes_on")
 SIZE_JS: Final = """
 function size(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+  if (bytes == 0) return "0"
   let unit = 0, value = bytes
   while (Math.abs(value) >= 1024 && unit < 6) { value /= 1024; unit++ }
-  return bytes == 0 ? "0" : `${+value.toFixed(3)} ${units[unit]}`
+  while (unit > 0 && value != +value.toFixed(4)) { value *= 1024; unit-- }
+  return `${value} ${units[unit]}`
 }
 """
-"""``size(bytes)`` in JavaScript: what `workbook.lib.size.format_size` prints with three digits."""
+"""``size(bytes)`` in JavaScript: what `workbook.charts.size_text.shown_size` prints, a bare 0 apart."""
 
 _FORMAT_JS: Final = SIZE_JS + "return size(tick)"
 

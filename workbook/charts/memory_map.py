@@ -22,11 +22,12 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from workbook.lib.layout import DeviceLayout, Layout
-from workbook.lib.size import KiB, format_size
+from workbook.lib.size import KiB
 
 from .address_axis import fit_labels, put_addresses_on
 from .broken_axis import BrokenAxis
 from .memory_map_columns import LANES, NOTHING, SLOT_STATES, axis_of, memory_map_columns
+from .size_text import shown_size
 from .theme import FONT, LARGE, SMALL, ThemeName, hover, legend_of, painted, styled, theme_of
 
 __all__ = ("MemoryMap",)
@@ -71,13 +72,15 @@ class MemoryMap:
         ``boxes``, ``slots``, ``labels``, ``markers``, ``gaps``, and ``knots``, the axis' own.
     layout, axis
         What is drawn (None: nothing), and along which axis.
+    cut_unmapped
+        As given; a change takes effect with the next `update`.
     """
 
     def __init__(self, *, height: int = 340, theme: ThemeName = "light", cut_unmapped: bool = False) -> None:
         self.theme = theme_of(theme)
         self.layout: Layout | None = None
         self.axis = axis_of(NOTHING)
-        self._cut_unmapped = cut_unmapped
+        self.cut_unmapped = cut_unmapped
         columns = memory_map_columns(NOTHING, self.axis, self.theme)
         self.sources = {name: ColumnDataSource(data) for name, data in columns.items()}
         self.sources["knots"] = ColumnDataSource(self.axis.columns())
@@ -91,6 +94,7 @@ class MemoryMap:
             y_range=Range1d(_BOTTOM, _TOP),
         )
         self.figure.toolbar.active_scroll = wheel
+        self.figure.min_border_left = 104
         self._set_axes()
         self._draw()
         self.overview = self._strip()
@@ -117,7 +121,7 @@ class MemoryMap:
             Quad(left="left", right="right", bottom=_BOTTOM, top=_TOP - 0.75, **painted(self.theme.look("gap"))),
         )
         line = self.theme.look("requested").fill
-        marks = Segment(x0="x", x1="x", y0="bottom", y1="top", line_color=line, line_width=1.5, line_dash=value("dashed"))
+        marks = Segment(x0="x", x1="x", y0="bottom", y1="top", line_color=line, line_width=1.5, line_dash="dash")
         plot.add_glyph(sources["markers"], marks)
         plot.add_glyph(sources["labels"], self._text(text="shown", text_color="color"))
         large = self._text(text="text", text_color=self.theme.text, text_font_size=LARGE, text_align="center")
@@ -149,12 +153,13 @@ class MemoryMap:
         """Return the strip that shows everything, with a handle on what the map shows."""
         strip = self.theme.figure(height=54, x_range=Range1d(0, 1), y_range=Range1d(_BOTTOM, _TOP - 0.5))
         strip.toolbar_location = None
+        strip.min_border_left = 104
         strip.axis.visible = False
         strip.grid.visible = False
         for name in ("boxes", "slots"):
             strip.add_glyph(self.sources[name], _quads(line_alpha=0.0, hatch_alpha=0.0))
         tool = RangeTool(x_range=self.x_range, start_gesture="pan")
-        tool.overlay.fill_color, tool.overlay.fill_alpha = self.theme.accent, 0.15
+        tool.overlay.fill_color, tool.overlay.fill_alpha = self.theme.accent, 0.1
         tool.overlay.line_color, tool.overlay.line_alpha = self.theme.accent, 0.9
         strip.add_tools(tool)
         return strip
@@ -165,7 +170,7 @@ class MemoryMap:
         """Draw another layout; None where there is none. The zoom stays as long as the axis does."""
         self.layout = layout
         shown = layout or NOTHING
-        axis = axis_of(shown, cut_unmapped=self._cut_unmapped)
+        axis = axis_of(shown, cut_unmapped=self.cut_unmapped)
         if not axis.same_as(self.axis) or layout is None:
             self._set_axis(axis)
         for name, columns in memory_map_columns(shown, axis, self.theme, notice=self._notice()).items():
@@ -194,14 +199,12 @@ class MemoryMap:
     def _headline(self) -> str:
         if self.layout is None or not self.layout.devices:
             return "Guest-physical memory"
-        used, count = (
-            sum(one.used for one in self.layout.devices),
-            sum(one.decision.count for one in self.layout.devices),
-        )
+        used = sum(one.used for one in self.layout.devices)
+        count = sum(one.decision.count for one in self.layout.devices)
         plugged = sum(one.plugged_size for one in self.layout.devices)
         return (
             f"Guest-physical memory: {used:,} of {count:,} memslots mapped, "
-            f"{format_size(plugged)} plugged ({self.layout.rules})"
+            f"{shown_size(plugged)} plugged ({self.layout.rules})"
         )
 
     def describe(self) -> str:
@@ -209,10 +212,10 @@ class MemoryMap:
         layout = self.layout
         if layout is None:
             return NOT_STARTED
-        ram = " and ".join(f"{format_size(one.size)} at {one.start:#x}" for one in layout.ram)
+        ram = " and ".join(f"{shown_size(one.size)} at {one.start:#x}" for one in layout.ram)
         lines = [f"Boot RAM: {ram}."]
         if layout.size:
-            lines.append(f"Device memory: {format_size(layout.size)} at {layout.base:#x}.")
+            lines.append(f"Device memory: {shown_size(layout.size)} at {layout.base:#x}.")
         if notice := self._notice():
             lines.append(notice)
         lines.extend(_described(one) for one in layout.devices)
@@ -223,9 +226,9 @@ def _described(device: DeviceLayout) -> str:
     decision, mapped = device.decision, device.slot_mapped
     slots = "memslot" if decision.count == 1 else "memslots"
     text = (
-        f"{device.id} ({device.type}, {format_size(device.size)} at {device.start:#x}): "
-        f"{decision.count:,} {slots} of {format_size(decision.memslot_size)}, {device.used:,} mapped "
-        f"({format_size(device.mapped_size)})"
+        f"{device.id} ({device.type}, {shown_size(device.size)} at {device.start:#x}): "
+        f"{decision.count:,} {slots} of {shown_size(decision.memslot_size)}, {device.used:,} mapped "
+        f"({shown_size(device.mapped_size)})"
     )
     if device.type != "virtio-mem":
         return f"{text}."
@@ -234,8 +237,8 @@ def _described(device: DeviceLayout) -> str:
     kinds = {"full": full, "partly plugged": device.used - full - empty, "empty": empty}
     split = ", ".join(f"{number:,} {name}" for name, number in kinds.items() if number)
     return (
-        f"{text}{': ' if split else ''}{split}; {format_size(device.plugged_size)} plugged, "
-        f"{format_size(device.requested_size)} requested, {format_size(device.usable_region_size)} usable."
+        f"{text}{': ' if split else ''}{split}; {shown_size(device.plugged_size)} plugged, "
+        f"{shown_size(device.requested_size)} requested, {shown_size(device.usable_region_size)} usable."
     )
 
 

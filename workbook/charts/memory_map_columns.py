@@ -14,6 +14,7 @@ from workbook.lib.layout import DeviceLayout, Layout
 from workbook.lib.size import format_size
 
 from .broken_axis import BrokenAxis
+from .size_text import shown_size
 from .theme import Theme
 
 __all__ = (
@@ -33,7 +34,9 @@ Bytes = npt.NDArray[np.int64]
 LANES: Final = ("boot RAM", "device memory", "devices", "memslots", "plugged", "requested")
 """From top to bottom; the last one at y = 0."""
 _Y: Final = {name: len(LANES) - 1 - index for index, name in enumerate(LANES)}
-_HALF: Final = {"memslots": 0.42, "requested": 0.26}
+_ACROSS: Final = (-0.32, 0.32)
+"""Bottom and top of a box, from the middle of its lane."""
+_SLOT: Final = 0.42
 TOP: Final = len(LANES) - 0.4
 MAX_EXTENTS: Final = 3_000
 """Plugged extents drawn at most; nearest ones are drawn as one beyond that."""
@@ -44,7 +47,7 @@ SLOT_STATES: Final = {
     "partly": "mapped, partly plugged",
     "full": "mapped, all plugged",
 }
-BOX_COLUMNS: Final = ("what", "range", "offset", "size", "state")
+BOX_COLUMNS: Final = ("what", "range", "size", "state")
 
 
 NOTHING: Final = Layout(
@@ -116,31 +119,21 @@ class _Boxes:
     """Collects boxes of all lanes but the memslots."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[int, int, float, float, str, str, str, str, str, str]] = []
+        self.rows: list[tuple[int, int, float, float, str, str, str, str, str]] = []
 
     def add(
-        self,
-        lane: str,
-        role: str,
-        start: int,
-        size: int,
-        what: str,
-        state: str = "",
-        offset: str = "",
-        half: float | None = None,
+        self, lane: str, role: str, start: int, size: int, what: str, state: str = "", y: tuple[float, float] = _ACROSS
     ) -> None:
-        half = half if half is not None else _HALF.get(lane, 0.32)
         self.rows.append(
             (
                 start,
                 start + size,
-                _Y[lane] - half,
-                _Y[lane] + half,
+                _Y[lane] + y[0],
+                _Y[lane] + y[1],
                 role,
                 what,
                 hex_range(start, size),
-                offset,
-                format_size(size),
+                shown_size(size),
                 state,
             )
         )
@@ -153,11 +146,11 @@ def box_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
         boxes.add("boot RAM", "ram", piece.start, piece.size, "boot RAM", "always mapped")
     if layout.size:
         taken = sum(one.size for one in layout.devices)
-        state = f"{format_size(taken)} in devices" if taken else "no device"
+        state = f"{shown_size(taken)} in devices" if taken else "no device"
         boxes.add("device memory", "container", layout.base, layout.size, "device-memory", state)
     for device in layout.devices:
         _add_device(boxes, device)
-    rows: Sequence[Sequence[Any]] = list(zip(*boxes.rows, strict=True)) if boxes.rows else [()] * 10
+    rows: Sequence[Sequence[Any]] = list(zip(*boxes.rows, strict=True)) if boxes.rows else [()] * 9
     start, end, bottom, top, roles, *texts = rows
     return {
         "left": axis.place(start),
@@ -190,12 +183,12 @@ def _add_device(boxes: _Boxes, device: DeviceLayout) -> None:
             device.start + start,
             end - start,
             f"plugged in {device.id}",
-            "plugged" if whole else f"{format_size(inside)} of it plugged, drawn as one",
-            f"{start:#x}",
+            "plugged" if whole else f"{shown_size(inside)} of it plugged, drawn as one",
         )
     if is_virtio_mem:
-        boxes.add("requested", "usable", device.start, device.usable_region_size, f"usable region of {device.id}")
-        boxes.add("requested", "requested", device.start, device.requested_size, f"requested of {device.id}", half=0.12)
+        usable, asked = device.usable_region_size, device.requested_size
+        boxes.add("requested", "usable", device.start, usable, f"usable region of {device.id}", y=(-0.4, -0.08))
+        boxes.add("requested", "requested", device.start, asked, f"requested of {device.id}", y=(-0.32, -0.16))
 
 
 def merged_extents(extents: Bytes, most: int) -> tuple[Bytes, Bytes]:
@@ -233,8 +226,8 @@ def slot_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
     return {
         "left": axis.place(begin),
         "right": axis.place(begin + np.array(size, dtype=np.float64)),
-        "bottom": np.full(count, _Y["memslots"] - _HALF["memslots"]),
-        "top": np.full(count, _Y["memslots"] + _HALF["memslots"]),
+        "bottom": np.full(count, _Y["memslots"] - _SLOT),
+        "top": np.full(count, _Y["memslots"] + _SLOT),
         "role": roles,
         **theme.columns(roles),
         "index": index,
@@ -249,7 +242,7 @@ def slot_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
 
 def _formatted(sizes: Sequence[int]) -> list[str]:
     """Format sizes; most memslots have the same one."""
-    known = {size: format_size(size) for size in set(sizes)}
+    known = {size: shown_size(size) for size in set(sizes)}
     return [known[size] for size in sizes]
 
 
@@ -274,23 +267,22 @@ def label_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
     end = int(axis.addresses[-1])
     for number, piece in enumerate(layout.ram):
         is_last = number == len(layout.ram) - 1
-        text = " + ".join(format_size(one.size) for one in layout.ram) if is_last else ""
+        text = " + ".join(shown_size(one.size) for one in layout.ram) if is_last else ""
         behind = piece.start + piece.size
         rows.append((f"boot RAM {text}" if is_last else "", "", piece.start, behind, end, _Y["boot RAM"], False, "ram"))
     if layout.size:
         behind = layout.base + layout.size
-        text = f"device-memory {format_size(layout.size)}"
+        text = f"device-memory {shown_size(layout.size)}"
         rows.append((text, "device-memory", layout.base, behind, behind, _Y["device memory"], False, "container"))
     for device, following in zip(layout.devices, [*layout.devices[1:], None], strict=False):
         behind = device.start + device.size
         room = following.start if following else end
-        text = f"{device.id}: {device.type}, {format_size(device.size)}"
+        text = f"{device.id}: {device.type}, {shown_size(device.size)}"
         rows.append((text, device.id, device.start, behind, behind, _Y["devices"], False, "device"))
         if device.type == "virtio-mem":
-            wide = max(device.usable_region_size, device.requested_size)
-            text = f"requested {format_size(device.requested_size)}, usable {format_size(device.usable_region_size)}"
-            rows.append((text, "", device.start, device.start + wide, room, _Y["requested"], False, "usable"))
-            text = f"{format_size(device.plugged_size)} plugged"
+            text = f"requested {shown_size(device.requested_size)}, usable {shown_size(device.usable_region_size)}"
+            rows.append((text, "", device.start, device.start, room, _Y["requested"] + 0.16, False, "usable"))
+            text = f"{shown_size(device.plugged_size)} plugged"
             plugged_end = device.start + (int(device.plugged[-1, 1]) if len(device.plugged) else 0)
             rows.append((text, "", device.start, plugged_end, room, _Y["plugged"], False, "plugged"))
         start, size, index, _, state, *_ = _slots_of(device)
@@ -300,7 +292,7 @@ def label_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
             for low, length, number, one in zip(start, size, index, state, strict=True)
         )
     for low, high in axis.gaps.astype(np.int64).tolist():
-        text = format_size(high - low, digits=1)
+        text = format_size(high - low, digits=2)
         rows.append((f"⋯ {text} ⋯", text, low, high, high, TOP, True, "gap"))
     columns = list(zip(*rows, strict=True)) if rows else [()] * 8
     text, brief, left, right, until, y, centred, role = (list(one) for one in columns)
@@ -329,16 +321,16 @@ def gap_columns(axis: BrokenAxis) -> Columns:
         "left": axis.place(low),
         "right": axis.place(high),
         "range": [hex_range(start, end - start) for start, end in zip(low, high, strict=True)],
-        "size": [format_size(end - start) for start, end in zip(low, high, strict=True)],
+        "size": [shown_size(end - start) for start, end in zip(low, high, strict=True)],
     }
 
 
 def marker_columns(layout: Layout, axis: BrokenAxis) -> Columns:
     """Return vertical lines at the ends of the requested size and of the usable region of each virtio-mem device."""
-    rows: list[tuple[int, float]] = []
+    rows: list[tuple[int, float, str]] = []
     for device in layout.devices:
         if device.type == "virtio-mem":
-            rows.append((device.start + device.requested_size, _Y["plugged"] + 0.5))
-            rows.append((device.start + device.usable_region_size, _Y["memslots"] + 0.5))
-    at, top = (list(one) for one in (zip(*rows, strict=True) if rows else [()] * 2))
-    return {"x": axis.place(at), "bottom": [-0.4] * len(rows), "top": top}
+            rows.append((device.start + device.requested_size, _Y["plugged"] + 0.5, "solid"))
+            rows.append((device.start + device.usable_region_size, _Y["memslots"] + 0.5, "dashed"))
+    at, top, dash = (list(one) for one in (zip(*rows, strict=True) if rows else [()] * 3))
+    return {"x": axis.place(at), "bottom": [0.55] * len(rows), "top": top, "dash": dash}

@@ -133,7 +133,7 @@ class OverheadBars:
                 line_color=self.theme.page,
                 hatch_pattern="hatch",
                 hatch_color=self.theme.page,
-                hatch_alpha=0.6,
+                hatch_alpha=0.45,
                 hatch_scale=8,
             ),
         )

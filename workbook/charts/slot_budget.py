@@ -31,6 +31,7 @@ PARTS: Final = {
 TITLE: Final = "Who has how many memslots"
 ROW: Final = 62
 """Pixels of a row."""
+LEGEND: Final = {"boot": "boot", "used": "used", "reserved": "reserved", "free": "free", "over": "too many"}
 NOBODY: Final = "Nobody counts memslots: neither KVM nor a vhost back end."
 
 
@@ -111,6 +112,7 @@ class SlotBudget:
             y_range=Range1d(-1.55, 0.55),
         )
         self.figure.yaxis.visible = False
+        self.figure.min_border_left = 24
         self.figure.ygrid.grid_line_color = None
         self.figure.xaxis.ticker = AdaptiveTicker(base=10, mantissas=[1, 2.5, 5], desired_num_ticks=4)
         self.figure.xaxis.formatter = CustomJSTickFormatter(code="return `${tick.toLocaleString('en')} %`")
@@ -122,7 +124,7 @@ class SlotBudget:
             self.figure.add_glyph(self.names, text)
         rows = [("part", "@part"), ("memslots", "@memslots of @limit"), ("share", "@share")]
         self.figure.add_tools(hover([("consumer", "@consumer"), *rows], renderers=[bars]))
-        self.figure.add_layout(legend_of(self.figure, PARTS, self.theme), "above")
+        self.figure.add_layout(legend_of(self.figure, LEGEND, self.theme), "above")
         self.root = self.figure
         self.update(())
 
@@ -143,6 +145,6 @@ class SlotBudget:
         if not self._consumers:
             return NOBODY
         return "\n".join(
-            f"{one.name}: {'no limit' if one.limit is None else f'{one.limit:,} memslots'}: {_numbers(one)}."
+            f"{one.name}{'' if one.limit is None else f' ({one.limit:,} memslots)'}: {_numbers(one)}."
             for one in self._consumers
         )

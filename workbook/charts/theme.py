@@ -172,7 +172,7 @@ def legend_of(plot: figure, roles: Mapping[str, str], theme: Theme) -> Legend:
     return theme.dress_legend(Legend(items=items, orientation="horizontal", location="top_left"))
 
 
-_HATCH: Final = {"hatch_alpha": 0.55, "hatch_scale": 7.0}
+_HATCH: Final = {"hatch_alpha": 0.45, "hatch_scale": 7.0}
 
 BLUE, SKY, GREEN, YELLOW = "#0072B2", "#56B4E9", "#009E73", "#F0E442"
 ORANGE, VERMILION, PURPLE, BLACK, WHITE = "#E69F00", "#D55E00", "#CC79A7", "#111111", "#FFFFFF"
@@ -198,7 +198,7 @@ _LIGHT: Final = Theme(
         "plugged": Look(GREEN, "#00654A", WHITE),
         "requested": Look(VERMILION, VERMILION, WHITE),
         "usable": Look("#FFFFFF", VERMILION, "#1A1C1F", hatch="`"),
-        "gap": Look("#EDEFF2", "#9AA2AC", "#1A1C1F", hatch="/"),
+        "gap": Look("#F4F5F7", "#C3C8CE", "#1A1C1F", hatch="/"),
         "boot": Look("#8A919B", "#5A6068", BLACK),
         "used": Look(BLUE, "#00456B", WHITE),
         "reserved": Look(SKY, BLUE, BLACK, hatch="/"),
@@ -231,7 +231,7 @@ _DARK: Final = Theme(
         "plugged": Look("#2FC79A", "#9BE8CF", BLACK),
         "requested": Look(ORANGE, ORANGE, BLACK),
         "usable": Look("#111417", ORANGE, "#E8EAED", hatch="`"),
-        "gap": Look("#22272D", "#6B737C", "#E8EAED", hatch="/"),
+        "gap": Look("#1B2025", "#4A525B", "#E8EAED", hatch="/"),
         "boot": Look("#8A919B", "#C3C8CE", BLACK),
         "used": Look(SKY, "#C5E6FA", BLACK),
         "reserved": Look("#1F6E9E", SKY, WHITE, hatch="/"),
