@@ -5,8 +5,13 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import settings
 
 from workbook.live.binary import QemuBinary, QemuMissing, find_qemu
+
+# a busy machine is no failure
+settings.register_profile("workbook", deadline=None)
+settings.load_profile("workbook")
 
 Ask = Callable[..., tuple[str, str]]
 
