@@ -34,10 +34,10 @@ TABLE: Final = (
 )
 """Layouts that the command measures if it is told nothing else, with and without dirty log."""
 
-TIMING_COUNTS: Final = (1, 10, 100, 1_000, 10_000, 32_000)
+TIMING_COUNTS: Final = (1, 3, 10, 32, 100, 320, 1_000, 3_200, 10_000, 32_000)
 """Numbers of memslots whose adding and removing the command times."""
 
-_REPEATS: Final = 3
+_REPEATS: Final = 5
 _COLUMNS: Final = ("total", "rmap", "gfn_track", "lpage_info", "dirty_bitmap")
 
 
