@@ -3,9 +3,11 @@
 Every chart has ``root`` (what to embed), ``update(value)`` and ``describe()`` (the picture in words).
 """
 
+from .curves import Curves
 from .decision_trace import DecisionTrace
+from .listener_events import ListenerEvents
 from .memory_map import MemoryMap
 from .overhead import OverheadBars
 from .slot_budget import SlotBudget
 
-__all__ = ("DecisionTrace", "MemoryMap", "OverheadBars", "SlotBudget")
+__all__ = ("Curves", "DecisionTrace", "ListenerEvents", "MemoryMap", "OverheadBars", "SlotBudget")

@@ -104,7 +104,7 @@ def put_addresses_on(axis: Axis, plot: Plot, knots: ColumnDataSource) -> None:
     axis.formatter = CustomJSTickFormatter(args={"knots": knots}, code=_FORMAT_JS)
 
 
-def fit_labels(plot: Plot, labels: ColumnDataSource, dense: GlyphRenderer) -> None:
+def fit_labels(plot: Plot, labels: ColumnDataSource, dense: GlyphRenderer | None = None) -> None:
     """Show every label inside its box, right of it where there is room, or not at all; again after every zoom.
 
     Parameters

@@ -89,7 +89,9 @@ class DecisionTrace:
         columns = decision_trace_columns(self.decision)
         steps = zip(columns["name"], columns["value"], columns["why"], columns["binding"], strict=True)
         lines = [f"{name} = {value} ({why}){' <- decides' if binding else ''}" for name, value, why, binding in steps]
-        return "\n".join([f"{self._title}: {_result(self.decision)}" if self._title else _result(self.decision), *lines])
+        return "\n".join(
+            [f"{self._title}: {_result(self.decision)}" if self._title else _result(self.decision), *lines]
+        )
 
 
 _QUOTED_FONT: Final = escape(FONT.replace("'", ""))

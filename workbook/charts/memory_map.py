@@ -26,7 +26,7 @@ from workbook.lib.size import KiB
 
 from .address_axis import fit_labels, put_addresses_on
 from .broken_axis import BrokenAxis
-from .memory_map_columns import LANES, NOTHING, SLOT_STATES, axis_of, memory_map_columns
+from .memory_map_columns import LANES, NOTHING, SLOT_STATES, Drawable, axis_of, memory_map_columns
 from .size_text import shown_size
 from .theme import FONT, LARGE, SMALL, ThemeName, hover, legend_of, painted, styled, theme_of
 
@@ -124,8 +124,9 @@ class MemoryMap:
         marks = Segment(x0="x", x1="x", y0="bottom", y1="top", line_color=line, line_width=1.5, line_dash="dash")
         plot.add_glyph(sources["markers"], marks)
         plot.add_glyph(sources["labels"], self._text(text="shown", text_color="color"))
-        large = self._text(text="text", text_color=self.theme.text, text_font_size=LARGE, text_align="center")
-        plot.add_glyph(sources["notice"], large)
+        notice = self._text(text="text", text_color=self.theme.text, text_font_size=LARGE, text_align="center")
+        notice.background_fill_color, notice.padding = self.theme.page, 8
+        plot.add_glyph(sources["notice"], notice)
         fit_labels(plot, sources["labels"], slots)
         texts = [("what", "@what"), ("state", "@state"), ("address", "@range"), ("size", "@size")]
         plot.add_tools(
@@ -169,7 +170,7 @@ class MemoryMap:
     def update(self, layout: Layout | None) -> None:
         """Draw another layout; None where there is none. The zoom stays as long as the axis does."""
         self.layout = layout
-        shown = layout or NOTHING
+        shown: Drawable = layout or NOTHING
         axis = axis_of(shown, cut_unmapped=self.cut_unmapped)
         if not axis.same_as(self.axis) or layout is None:
             self._set_axis(axis)

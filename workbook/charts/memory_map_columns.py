@@ -4,14 +4,14 @@ Addresses are float64 (exact below 2^53), because Bokeh sends larger int64 slowl
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from workbook.lib.flatview import FlatView
-from workbook.lib.layout import DeviceLayout, Layout
-from workbook.lib.size import format_size
+from workbook.lib.layout import DeviceLayout, RamPiece
+from workbook.lib.size import GiB, format_size
 
 from .broken_axis import BrokenAxis
 from .size_text import shown_size
@@ -23,6 +23,8 @@ __all__ = (
     "NOTHING",
     "SLOT_STATES",
     "Columns",
+    "Drawable",
+    "Nothing",
     "axis_of",
     "memory_map_columns",
     "merged_extents",
@@ -50,10 +52,37 @@ SLOT_STATES: Final = {
 BOX_COLUMNS: Final = ("what", "range", "size", "state")
 
 
-NOTHING: Final = Layout(
-    rules="", ram=(), base=0, size=0, devices=(), consumers=(), view=FlatView(), warnings=()
-)
-"""A layout without anything in it."""
+class Drawable(Protocol):
+    """What the map needs of a `workbook.lib.layout.Layout`."""
+
+    @property
+    def ram(self) -> tuple[RamPiece, ...]:
+        """Boot RAM."""
+
+    @property
+    def base(self) -> int:
+        """Start of the device-memory container."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the device-memory container; 0 where there is none."""
+
+    @property
+    def devices(self) -> tuple[DeviceLayout, ...]:
+        """Memory devices in address order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A machine that is not there: QEMU does not start."""
+
+    ram: tuple[RamPiece, ...] = ()
+    base: int = 0
+    size: int = 0
+    devices: tuple[DeviceLayout, ...] = ()
+
+
+NOTHING: Final = Nothing()
 
 
 def hex_range(start: int, size: int) -> str:
@@ -61,7 +90,7 @@ def hex_range(start: int, size: int) -> str:
     return f"{start:#x} - {start + size - 1:#x}" if size > 0 else f"{start:#x}, empty"
 
 
-def axis_of(layout: Layout, *, cut_unmapped: bool = False) -> BrokenAxis:
+def axis_of(layout: Drawable, *, cut_unmapped: bool = False) -> BrokenAxis:
     """Return the axis for a layout: RAM and devices to scale, holes between them cut.
 
     Parameters
@@ -70,8 +99,11 @@ def axis_of(layout: Layout, *, cut_unmapped: bool = False) -> BrokenAxis:
         Cut long runs of memslots that are not mapped, too; then the axis moves with what is mapped.
     """
     ends = [one.start + one.size for one in (*layout.ram, *layout.devices)]
-    end = max([*ends, layout.base + layout.size if layout.size else 0, 1])
+    container = (layout.base, layout.base + layout.size)
+    end = max([*ends, container[1] if layout.size else 0]) or 4 * GiB
     pieces = [(one.start, one.start + one.size) for one in layout.ram]
+    if layout.size and not layout.devices:
+        pieces.append(container)
     for device in layout.devices:
         pieces.extend(_busy(device) if cut_unmapped else [(device.start, device.start + device.size)])
     return BrokenAxis.around(pieces, end)
@@ -94,7 +126,7 @@ def _runs(device: DeviceLayout) -> Iterable[tuple[int, int]]:
         yield int(device.slot_offset[first]), int(slot_end[behind - 1])
 
 
-def memory_map_columns(layout: Layout, axis: BrokenAxis, theme: Theme, *, notice: str = "") -> dict[str, Columns]:
+def memory_map_columns(layout: Drawable, axis: BrokenAxis, theme: Theme, *, notice: str = "") -> dict[str, Columns]:
     """Return the columns of every data source of the memory map.
 
     Parameters
@@ -108,7 +140,9 @@ def memory_map_columns(layout: Layout, axis: BrokenAxis, theme: Theme, *, notice
         "gaps": gap_columns(axis),
         "markers": marker_columns(layout, axis),
         "labels": label_columns(layout, axis, theme),
-        "notice": {"x": [axis.end / 2], "y": [len(LANES) / 2 - 1.5], "text": [notice]},
+        "notice": {"x": [axis.end / 2], "y": [_Y["memslots"]], "text": [notice]}
+        if notice
+        else {"x": [], "y": [], "text": []},
     }
 
 
@@ -139,7 +173,7 @@ class _Boxes:
         )
 
 
-def box_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
+def box_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
     """Return everything but memslots and gaps: RAM, the device-memory container, devices, plugged extents, requests."""
     boxes = _Boxes()
     for piece in layout.ram:
@@ -212,7 +246,7 @@ def merged_extents(extents: Bytes, most: int) -> tuple[Bytes, Bytes]:
 # -- memslots ---------------------------------------------------------------------------------------------------------
 
 
-def slot_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
+def slot_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
     """Return one row for each memslot that lies in its device, of all devices."""
     parts = [_slots_of(one) for one in layout.devices]
     start, size, index, device, state, offset, plugged = (
@@ -261,7 +295,7 @@ def _slots_of(device: DeviceLayout) -> tuple[list[Any], ...]:
 # -- labels, gaps, markers --------------------------------------------------------------------------------------------
 
 
-def label_columns(layout: Layout, axis: BrokenAxis, theme: Theme) -> Columns:
+def label_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
     """Return all texts: boxes' names, memslots' numbers, lengths of cut gaps; the browser shows those that fit."""
     rows: list[tuple[str, str, int, int, int, float, bool, str]] = []
     end = int(axis.addresses[-1])
@@ -325,7 +359,7 @@ def gap_columns(axis: BrokenAxis) -> Columns:
     }
 
 
-def marker_columns(layout: Layout, axis: BrokenAxis) -> Columns:
+def marker_columns(layout: Drawable, axis: BrokenAxis) -> Columns:
     """Return vertical lines at the ends of the requested size and of the usable region of each virtio-mem device."""
     rows: list[tuple[int, float, str]] = []
     for device in layout.devices:

@@ -79,9 +79,7 @@ def _total(cost: Cost) -> str:
     return format_size(cost.total, digits=1) if cost.total else "nothing"
 
 
-_COLUMNS: Final = (
-    *("case", "part", "left", "right", "size", "bytes", "formula", "when", "source", "color", "hatch"),
-)
+_COLUMNS: Final = (*("case", "part", "left", "right", "size", "bytes", "formula", "when", "source", "color", "hatch"),)
 
 
 class OverheadBars:

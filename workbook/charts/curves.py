@@ -1,0 +1,209 @@
+"""Curves over a size: memslots, memslot sizes or metadata of several rule sets or budgets."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from bokeh.core.properties import value
+from bokeh.models import (
+    Axis,
+    BoxZoomTool,
+    ColumnDataSource,
+    CrosshairTool,
+    DataRange1d,
+    Legend,
+    LegendItem,
+    Line,
+    LogTicker,
+    NumeralTickFormatter,
+    PanTool,
+    ResetTool,
+    SaveTool,
+    Scatter,
+    Step,
+    WheelZoomTool,
+)
+
+from workbook.lib.errors import BadInput
+
+from .byte_axis import put_bytes_on, put_log_bytes_on
+from .size_text import shown_size
+from .theme import ThemeName, hover, theme_of
+
+__all__ = ("Curves", "Points", "Unit", "curve_columns")
+
+Points = tuple[npt.ArrayLike, npt.ArrayLike]
+Unit = Literal["bytes", "count"]
+DASHES: Final = ("solid", "dashed", "dotdash", "dotted", "dashdot", [2, 2], [10, 4], [1, 5])
+MARKERS: Final = ("circle", "square", "triangle", "diamond", "inverted_triangle", "star", "hex", "plus")
+MOST: Final = len(DASHES)
+"""Curves in one chart: more cannot be told apart."""
+MARKS: Final = 14
+"""Markers on a curve, about."""
+
+
+def curve_columns(points: Points, *, x_unit: Unit, y_unit: Unit) -> dict[str, Any]:
+    """Return the columns of one curve: the points, and as text for the hover.
+
+    Raises
+    ------
+    BadInput
+        As many x as y are needed.
+    """
+    x, y = (np.asarray(one) for one in points)
+    if x.shape != y.shape or x.ndim != 1:
+        raise BadInput(f"{x.size} x for {y.size} y: a curve needs one list of each, of the same length")
+    return {
+        "x": x.astype(np.float64),
+        "y": y.astype(np.float64),
+        "x_text": [_text(one, x_unit) for one in x.tolist()],
+        "y_text": [_text(one, y_unit) for one in y.tolist()],
+    }
+
+
+def mark_columns(columns: dict[str, Any], offset: int) -> dict[str, Any]:
+    """Return about `MARKS` of a curve's points; `offset` moves them, so that curves on each other stay visible."""
+    step = max(len(columns["x"]) // MARKS, 1)
+    return {name: column[offset % step :: step] for name, column in columns.items()}
+
+
+def _text(number: float, unit: Unit) -> str:
+    whole = round(number)
+    if unit == "bytes":
+        return f"{shown_size(whole)} ({whole:,} B)"
+    return f"{whole:,}" if number == whole else f"{number:.4g}"
+
+
+class Curves:
+    """Named curves over a logarithmic axis in powers of two; a click in the legend hides one.
+
+    Parameters
+    ----------
+    title, x_title, y_title
+        Texts.
+    x_unit, y_unit
+        ``bytes`` or ``count``.
+    y_log
+        A logarithmic y axis; values must be above 0.
+    steps
+        Keep each value until the next x, instead of straight lines.
+    height
+        Pixels.
+    theme
+        ``light`` or ``dark``.
+
+    Attributes
+    ----------
+    root
+        What to embed.
+    sources, marks
+        Of each of `MOST` curves: all points, and those with a marker.
+    """
+
+    def __init__(
+        self,
+        title: str = "",
+        *,
+        x_title: str = "device size",
+        y_title: str = "memslots",
+        x_unit: Unit = "bytes",
+        y_unit: Unit = "count",
+        y_log: bool = False,
+        steps: bool = False,
+        height: int = 340,
+        theme: ThemeName = "light",
+    ) -> None:
+        self.theme = theme_of(theme)
+        self.curves: dict[str, Points] = {}
+        self._title, self._x_title, self._y_title = title, x_title, y_title
+        self._units: tuple[Unit, Unit] = (x_unit, y_unit)
+        wheel = WheelZoomTool()
+        self.figure = self.theme.figure(
+            title=title,
+            height=height,
+            tools=[
+                PanTool(),
+                wheel,
+                BoxZoomTool(),
+                ResetTool(),
+                SaveTool(),
+                CrosshairTool(line_color=self.theme.muted),
+            ],
+            x_axis_type="log",
+            y_axis_type="log" if y_log else "linear",
+            x_range=DataRange1d(range_padding=0.02, only_visible=True),
+            y_range=DataRange1d(range_padding=0.06, only_visible=True) if y_log else DataRange1d(start=0),
+        )
+        self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = x_title, y_title
+        _put_unit_on(self.figure.xaxis[0], x_unit, log=True)
+        _put_unit_on(self.figure.yaxis[0], y_unit, log=y_log)
+        empty = curve_columns(([], []), x_unit=x_unit, y_unit=y_unit)
+        self.sources = [ColumnDataSource(empty) for _ in range(MOST)]
+        self.marks = [ColumnDataSource(empty) for _ in range(MOST)]
+        self._items = [self._curve(number, steps=steps) for number in range(MOST)]
+        self._legend = self.theme.dress_legend(Legend(items=[], click_policy="hide"))
+        self._legend.glyph_width = 36
+        self.figure.add_layout(self._legend, "right")
+        self.root = self.figure
+
+    def _curve(self, number: int, *, steps: bool) -> LegendItem:
+        line = {
+            "line_color": self.theme.series[number],
+            "line_dash": DASHES[number],
+            "line_width": 2,
+        }
+        glyph = Step(x="x", y="y", mode="after", **line) if steps else Line(x="x", y="y", **line)
+        curve = self.figure.add_glyph(self.sources[number], glyph)
+        mark = Scatter(x="x", y="y", marker=value(MARKERS[number]), size=7, fill_color=self.theme.series[number])
+        mark.line_color = self.theme.page
+        marks = self.figure.add_glyph(self.marks[number], mark)
+        rows = [("", "@name"), (self._x_title, "@x_text"), (self._y_title, "@y_text")]
+        self.figure.add_tools(hover(rows, renderers=[marks]))
+        return LegendItem(label="", renderers=[curve, marks])
+
+    def update(self, curves: Mapping[str, Points]) -> None:
+        """Show other curves: name -> x and y.
+
+        Raises
+        ------
+        BadInput
+            More than `MOST` curves, or one with unequal numbers of x and y.
+        """
+        if len(curves) > MOST:
+            raise BadInput(f"{len(curves)} curves cannot be told apart: give at most {MOST}")
+        x_unit, y_unit = self._units
+        columns = [curve_columns(points, x_unit=x_unit, y_unit=y_unit) for points in curves.values()]
+        self.curves = dict(curves)
+        for number, (source, marks, item) in enumerate(zip(self.sources, self.marks, self._items, strict=True)):
+            shown = columns[number] if number < len(columns) else curve_columns(([], []), x_unit=x_unit, y_unit=y_unit)
+            name = list(curves)[number] if number < len(columns) else ""
+            source.data = shown
+            marks.data = {**(marked := mark_columns(shown, number * 3)), "name": [name] * len(marked["x"])}
+            item.label = value(name)
+        self._legend.items = self._items[: len(columns)]
+
+    def describe(self) -> str:
+        """Return one line per curve: its first and last point, least and largest value."""
+        lines = []
+        x_unit, y_unit = self._units
+        for name, points in self.curves.items():
+            x, y = (np.asarray(one) for one in points)
+            if not x.size:
+                lines.append(f"{name}: no points.")
+                continue
+            ends = ", ".join(
+                f"{_text(y[at].item(), y_unit)} at {_text(x[at].item(), x_unit)}" for at in sorted({0, x.size - 1})
+            )
+            least, most = _text(y.min().item(), y_unit), _text(y.max().item(), y_unit)
+            lines.append(f"{name}: {self._y_title} {ends}; from {least} to {most}.")
+        return "\n".join(lines) or "No curves."
+
+
+def _put_unit_on(axis: Axis, unit: Unit, *, log: bool) -> None:
+    if unit == "bytes":
+        (put_log_bytes_on if log else put_bytes_on)(axis)
+        return
+    axis.formatter = NumeralTickFormatter(format="0,0.[00]")
+    if log:
+        axis.ticker = LogTicker(base=2, mantissas=[1], desired_num_ticks=8)

@@ -1,0 +1,250 @@
+"""What memory listeners see when a layout becomes another one: every callback in order, along the addresses."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from bokeh.core.properties import value
+from bokeh.models import (
+    BoxZoomTool,
+    ColumnDataSource,
+    FixedTicker,
+    PanTool,
+    Quad,
+    Range1d,
+    ResetTool,
+    SaveTool,
+    Text,
+    WheelZoomTool,
+)
+
+from workbook.lib.flatview import Change, ChangeKind
+from workbook.lib.size import GiB, KiB
+
+from .address_axis import fit_labels, put_addresses_on
+from .broken_axis import BrokenAxis
+from .memory_map_columns import gap_columns, hex_range
+from .size_text import shown_size
+from .theme import FONT, NORMAL, SMALL, Theme, ThemeName, hover, legend_of, painted, styled, theme_of
+
+__all__ = ("ListenerEvents", "listener_columns", "missing_for_a_moment")
+
+ROLES: Final = {ChangeKind.DEL: "del", ChangeKind.ADD: "add", ChangeKind.NOP: "nop"}
+LEGEND: Final = {
+    "del": "region_del",
+    "add": "region_add",
+    "nop": "region_nop (unchanged)",
+    "over": "missing for a moment",
+    "gap": "not to scale",
+}
+NOTHING: Final = "Nothing changes: no region_del, no region_add."
+ROW: Final = 24
+MOST_ROWS: Final = 16
+"""Rows that get their full height and a name; more of them share the space."""
+
+
+def missing_for_a_moment(changes: Sequence[Change]) -> npt.NDArray[np.int64]:
+    """Return the address ranges (start, end) that are there before and after, and not in between.
+
+    A range that is deleted and added again, with the same memory behind it, is gone for whoever looks between the two
+    callbacks: the update is not atomic for it.
+    """
+    deleted = [one.range for one in changes if one.kind is ChangeKind.DEL]
+    added = [one.range for one in changes if one.kind is ChangeKind.ADD]
+    found: list[tuple[int, int]] = []
+    first = 0
+    for old in deleted:
+        while first < len(added) and added[first].end <= old.start:
+            first += 1
+        for new in added[first:]:
+            if new.start >= old.end:
+                break
+            if new.region == old.region and new.start - new.offset == old.start - old.offset:
+                found.append((max(old.start, new.start), min(old.end, new.end)))
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+
+def axis_of(changes: Sequence[Change]) -> BrokenAxis:
+    """Return an axis that shows all ranges to scale."""
+    pieces = [(one.range.start, one.range.end) for one in changes]
+    return BrokenAxis.around(pieces, max((end for _, end in pieces), default=4 * GiB))
+
+
+def listener_columns(changes: Sequence[Change], axis: BrokenAxis, theme: Theme) -> dict[str, Any]:
+    """Return one row per callback, in order; the first one at y = -1, downwards."""
+    ranges = [one.range for one in changes]
+    number = np.arange(1, len(changes) + 1)
+    return {
+        "left": axis.place([one.start for one in ranges]),
+        "right": axis.place([one.end for one in ranges]),
+        "bottom": -number - 0.38,
+        "top": -number + 0.38,
+        "number": number.tolist(),
+        "kind": [one.kind.value for one in changes],
+        "range": [hex_range(one.start, one.size) for one in ranges],
+        "size": [shown_size(one.size) for one in ranges],
+        "bytes": [one.size for one in ranges],
+        "memory": [f"{one.region.name} +{one.offset:#x}" for one in ranges],
+        **theme.columns([ROLES[one.kind] for one in changes]),
+    }
+
+
+def _label_columns(changes: Sequence[Change], axis: BrokenAxis, theme: Theme) -> dict[str, Any]:
+    ranges = [one.range for one in changes] if len(changes) <= MOST_ROWS else []
+    left = axis.place([one.start for one in ranges])
+    inside = [theme.look(ROLES[one.kind]).text for one in changes[: len(ranges)]]
+    return {
+        "text": [f"{shown_size(one.size)}  {hex_range(one.start, one.size)}" for one in ranges],
+        "brief": [shown_size(one.size) for one in ranges],
+        "left": left,
+        "right": axis.place([one.end for one in ranges]),
+        "until": np.full(len(ranges), axis.end),
+        "y": -np.arange(1.0, len(ranges) + 1),
+        "centred": [False] * len(ranges),
+        "inside": inside,
+        "outside": [theme.text] * len(ranges),
+        "x": left.copy(),
+        "shown": [""] * len(ranges),
+        "color": list(inside),
+    }
+
+
+def _missing_columns(changes: Sequence[Change], axis: BrokenAxis) -> dict[str, Any]:
+    ranges = missing_for_a_moment(changes)
+    sizes = ranges[:, 1] - ranges[:, 0]
+    return {
+        "left": axis.place(ranges[:, 0]),
+        "right": axis.place(ranges[:, 1]),
+        "range": [hex_range(int(low), int(size)) for (low, _), size in zip(ranges, sizes, strict=True)],
+        "size": [shown_size(int(size)) for size in sizes],
+    }
+
+
+class ListenerEvents:
+    """A chart of callbacks: one row each, from top to bottom in the order in which listeners get them.
+
+    Parameters
+    ----------
+    theme
+        ``light`` or ``dark``.
+
+    Attributes
+    ----------
+    root
+        What to embed.
+    sources
+        ``events``, ``missing``, ``labels``, ``gaps``, ``knots``.
+    changes
+        What is shown.
+    """
+
+    def __init__(self, *, theme: ThemeName = "light") -> None:
+        self.theme = theme_of(theme)
+        self.changes: tuple[Change, ...] = ()
+        axis = axis_of(())
+        self.sources = {name: ColumnDataSource(columns) for name, columns in self._columns(axis).items()}
+        wheel = WheelZoomTool(dimensions="width")
+        self.figure = self.theme.figure(
+            title=NOTHING,
+            height=200,
+            tools=[PanTool(dimensions="width"), wheel, BoxZoomTool(dimensions="width"), ResetTool(), SaveTool()],
+            x_range=Range1d(0, axis.end, min_interval=64 * KiB),
+            y_range=Range1d(-1.6, 0.6),
+        )
+        self.figure.toolbar.active_scroll = wheel
+        self.figure.min_border_left = 104
+        self.figure.ygrid.grid_line_color = None
+        self.figure.yaxis.major_tick_line_color = self.figure.yaxis.axis_line_color = None
+        put_addresses_on(self.figure.xaxis[0], self.figure, self.sources["knots"])
+        self._draw()
+        self.root = self.figure
+        self.update(())
+
+    def _columns(self, axis: BrokenAxis) -> dict[str, dict[str, Any]]:
+        return {
+            "knots": dict(axis.columns()),
+            "events": listener_columns(self.changes, axis, self.theme),
+            "missing": _missing_columns(self.changes, axis),
+            "gaps": {**gap_columns(axis), "bottom": [-len(self.changes) - 0.6] * len(axis.gaps)},
+            "labels": _label_columns(self.changes, axis, self.theme),
+        }
+
+    def _draw(self) -> None:
+        plot, sources = self.figure, self.sources
+        across = {"left": "left", "right": "right"}
+        events = plot.add_glyph(sources["events"], Quad(**across, bottom="bottom", top="top", **styled()))
+        missing = plot.add_glyph(
+            sources["missing"], Quad(**across, bottom=-0.3, top=0.4, **painted(self.theme.look("over")))
+        )
+        gaps = plot.add_glyph(
+            sources["gaps"], Quad(**across, bottom="bottom", top=0.6, **painted(self.theme.look("gap")))
+        )
+        font = {"text_font": value(FONT), "text_font_size": SMALL, "text_baseline": "middle"}
+        plot.add_glyph(sources["labels"], Text(x="x", y="y", text="shown", text_color="color", **font))
+        fit_labels(plot, sources["labels"])
+        plot.add_tools(
+            hover(
+                [("@number", "@kind"), ("address", "@range"), ("size", "@size"), ("memory", "@memory")],
+                renderers=[events],
+            ),
+            hover([("missing for a moment", "@size"), ("address", "@range")], renderers=[missing]),
+            hover([("not to scale", "@size"), ("address", "@range")], renderers=[gaps]),
+        )
+        plot.add_layout(legend_of(plot, LEGEND, self.theme), "above")
+
+    def update(self, changes: Sequence[Change]) -> None:
+        """Show other callbacks: what `workbook.lib.layout.Layout.changes` returns."""
+        self.changes = tuple(changes)
+        axis, rows = axis_of(self.changes), len(self.changes)
+        self.figure.x_range.update(start=0.0, end=axis.end, reset_start=0.0, reset_end=axis.end)
+        self.figure.y_range.update(start=-max(rows, 1) - 0.6)
+        self.figure.height = 140 + ROW * (1 + min(max(rows, 1), MOST_ROWS))
+        self._name_rows()
+        for name, columns in self._columns(axis).items():
+            self.sources[name].data = columns
+        self.figure.title.text = self._headline()
+
+    def _name_rows(self) -> None:
+        rows = len(self.changes)
+        step = -(-rows // MOST_ROWS) or 1
+        numbers = range(1, rows + 1, step)
+        names = {-number: f"{number} {self.changes[number - 1].kind.value}" for number in numbers}
+        axis = self.figure.yaxis[0]
+        axis.ticker = FixedTicker(ticks=[0, *names])
+        axis.major_label_overrides = {0: "missing", **names}
+        axis.major_label_text_font_size = NORMAL
+
+    def _headline(self) -> str:
+        counts = {kind: sum(one.kind is kind for one in self.changes) for kind in ChangeKind}
+        if not counts[ChangeKind.DEL] and not counts[ChangeKind.ADD]:
+            return NOTHING
+        text = ", ".join(f"{number:,} {kind.value}" for kind, number in counts.items())
+        missing = missing_for_a_moment(self.changes)
+        size = int((missing[:, 1] - missing[:, 0]).sum())
+        return f"{text}; {f'{shown_size(size)} missing for a moment' if size else 'nothing is missing in between'}"
+
+    def describe(self) -> str:
+        """Return a line with the numbers, and one line per callback that is not a ``region_nop``."""
+        lines = [
+            f"{number}. {one.kind.value} {hex_range(one.range.start, one.range.size)} ({shown_size(one.range.size)})"
+            for number, one in enumerate(self.changes, start=1)
+            if one.kind is not ChangeKind.NOP
+        ]
+        return "\n".join([self._headline(), *lines])
+
+    def html(self) -> str:
+        """Return the callbacks as a table that screen readers can read."""
+        columns = listener_columns(self.changes, axis_of(self.changes), self.theme)
+        names = ("number", "kind", "range", "size", "memory")
+        rows = "".join(
+            "<tr>" + "".join(f"<td style='padding:2px 12px'>{escape(str(cell))}</td>" for cell in row) + "</tr>"
+            for row in zip(*(columns[name] for name in names), strict=True)
+        )
+        head = "".join(f"<th scope='col' style='text-align:left;padding:2px 12px'>{name}</th>" for name in names)
+        return (
+            f"<table style='color:{self.theme.text};font:{NORMAL} monospace'>"
+            f"<caption style='text-align:left'>{escape(self._headline())}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
