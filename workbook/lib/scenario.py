@@ -347,7 +347,7 @@ def _read_union(kinds: Iterable[Any], data: Any, name: str) -> Any:
         return None
     if any(one in _DEVICES.values() for one in kinds):
         tag = data.get("type") if isinstance(data, dict) else None
-        if tag not in _DEVICES:
+        if not isinstance(tag, str) or tag not in _DEVICES:
             raise BadInput(f"{name} needs a type, one of {', '.join(_DEVICES)}; not {tag!r:.60}")
         return _read(_DEVICES[tag], {key: item for key, item in data.items() if key != "type"}, name)
     (only,) = (one for one in kinds if one is not type(None))
