@@ -17,6 +17,8 @@ _4G: Final = 4 * GiB
 AMD_HT_START: Final = 0xFD_0000_0000
 """1012 GiB: start of the range that AMD's IOMMU reserves (hw/i386/pc.c)."""
 AMD_ABOVE_1TB_START: Final = TiB
+_AMD_HOLE_SINCE: Final = (7, 1)
+"""Machine types from here on leave the range free (pc_compat_7_0: enforce_amd_1tb_hole)."""
 MAX_RAM_SLOTS: Final = 256
 """ACPI_MAX_RAM_SLOTS."""
 TARGET_PAGE: Final = 4096
@@ -71,7 +73,8 @@ def pc_layout(scenario: Scenario) -> PcLayout:
     start = _4G
     base = round_up(start + above, GiB) if size else 0
     hole_end = round_up(max(start + above, base + size), GiB) + _PCI_HOLE64[scenario.chipset]
-    if scenario.cpu_vendor == "amd" and hole_end > AMD_HT_START:
+    moves = scenario.cpu_vendor == "amd" and (scenario.machine_version or _AMD_HOLE_SINCE) >= _AMD_HOLE_SINCE
+    if moves and hole_end > AMD_HT_START:
         start = AMD_ABOVE_1TB_START
         base = round_up(start + above, GiB) if size else 0
         hole_end = round_up(max(start + above, base + size), GiB) + _PCI_HOLE64[scenario.chipset]
