@@ -21,7 +21,7 @@ from .virtio import VIRTIO_MEM_PCI_ID, VIRTIO_VENDOR, VirtioMemDriver, VirtioPci
 
 __all__ = ("Session",)
 
-_SERVES_CONFIG: Final = ("vhost-user-blk", "vhost-user-gpio", "vhost-user-input", "vhost-user-snd")
+_SERVES_CONFIG: Final = ("vhost-user-blk", "vhost-user-gpio", "vhost-user-input", "vhost-user-snd", "vhost-user-vsock")
 """Devices whose configuration space comes from the backend; the others warn about a backend that offers one."""
 
 
