@@ -315,6 +315,28 @@ def test_where_and_warnings_of_a_refused_command_line() -> None:
     assert lines[1].startswith(f"-device {device}: could not find position in guest address space")
 
 
+def test_all_warnings_of_a_device_that_realize_refuses() -> None:
+    """Those of the placement, then those of realize, then the refusal; each with the option once."""
+    device = "virtio-mem-pci,id=m,memdev=b,block-size=16G,unplugged-inaccessible=off,dynamic-memslots=on"
+    with pytest.raises(Refusal) as refusal:
+        vm_of(f"-machine q35 -m 3G,maxmem=99G -object memory-backend-memfd,id=b,size=16G -device {device}")
+    # seen with QEMU 10.0.2
+    assert refusal.value.stderr.splitlines() == [
+        f"-device {device}: {text}"
+        for text in (
+            (
+                "warning: the alignment (0x400000000) exceeds the expected maximum alignment, memory will get fragmented "
+                "and not all 'maxmem' might be usable for memory devices."
+            ),
+            (
+                "warning: 'unplugged-inaccessible' property set to 'off' with a memdev that does not support the shared "
+                "zeropage."
+            ),
+            "'dynamic-memslots' property set to 'on' requires 'unplugged-inaccessible' to be 'on'",
+        )
+    ]
+
+
 # -- several devices --------------------------------------------------------------------------------------------------
 
 

@@ -268,7 +268,6 @@ class Machine:
             self._plug(spec, hotplugged=False)
         except Refusal as refusal:
             refusal.where = refusal.where or spec.where
-            refusal.warnings = refusal.warnings or tuple(self.warnings)
             raise
 
     def device_add(
@@ -360,29 +359,13 @@ class Machine:
         placement = memory_device.place(
             self.layout, self.devices, backend.size, align, hint=hint, size_multiple=size_multiple
         )
-        self._warn(spec, placement.warnings)
-        self._check_busy(spec, backend)
-        device = None
-        if isinstance(spec, VirtioMem):
-            block_size = memory_device.block_size_of(spec, backend)
-            warnings = memory_device.check_realize(
-                spec,
-                backend,
-                placement.addr,
-                inaccessible=decision.direct or not spec.dynamic_memslots or self._inaccessible(spec, backend),
-                prealloc_memdev=not self.rules.refuses_prealloc_memdev,
-            )
-            self._warn(spec, warnings)
-            self.rules.check_cut(decision, block_size)
-            device = VirtioMemDevice(
-                self.rules,
-                decision,
-                block_size,
-                placement.addr,
-                backend.size,
-                spec.requested_size,
-                spec.node,
-            )
+        warnings = list(placement.warnings)
+        try:
+            device = self._realize(spec, backend, placement.addr, decision, warnings)
+        except Refusal as refusal:
+            refusal.warnings = tuple(warnings)
+            raise
+        self._warn(spec, warnings)
         ram = memory_device.ram_region(backend)
         self.devices.append(MemoryDevice(spec, backend, ram, placement.addr, decision, device, slot, hotplugged))
 
@@ -394,6 +377,27 @@ class Machine:
                 f"Device '{spec.memdev}' not found", "make the memory backend first, by -object or object-add"
             )
         return self.backends[spec.memdev]
+
+    def _realize(
+        self, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend, addr: int, decision: Decision, warnings: list[str]
+    ) -> VirtioMemDevice | None:
+        """Realize a placed device; what QEMU warns of goes to `warnings`, also where it refuses in the end."""
+        self._check_busy(spec, backend)
+        if not isinstance(spec, VirtioMem):
+            return None
+        warnings.extend(
+            memory_device.check_realize(
+                spec,
+                backend,
+                addr,
+                dynamic=bool(spec.dynamic_memslots) and not decision.direct,
+                machine_version=self.scenario.machine_version,
+                prealloc_memdev=not self.rules.refuses_prealloc_memdev,
+            )
+        )
+        block_size = memory_device.block_size_of(spec, backend)
+        self.rules.check_cut(decision, block_size)
+        return VirtioMemDevice(self.rules, decision, block_size, addr, backend.size, spec.requested_size, spec.node)
 
     def _check_busy(self, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend) -> None:
         if backend.id == self.scenario.ram_backend or any(one.backend.id == backend.id for one in self.devices):

@@ -3,7 +3,7 @@
 Sources: hw/mem/memory-device.c, hw/mem/pc-dimm.c (QEMU 7.2 with the RFC series, 8.2, 10.0; facts A.07, A.08, B.6).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -274,8 +274,11 @@ def unplugged_inaccessible(
         value = "off" if version <= (6, 2) else "auto" if version <= (8, 0) else "on"
     if value != "auto":
         return value
-    zero_page = not backend.has_fd and not backend.share and backend.page_size == HOST_PAGE
-    return "off" if zero_page else "on"
+    return "off" if _has_shared_zero_page(backend) else "on"
+
+
+def _has_shared_zero_page(backend: MemoryBackend) -> bool:
+    return not backend.has_fd and not backend.share and backend.page_size == HOST_PAGE
 
 
 def check_realize(
@@ -283,16 +286,17 @@ def check_realize(
     backend: MemoryBackend,
     addr: int,
     *,
-    inaccessible: bool = True,
+    dynamic: bool = False,
+    machine_version: tuple[int, int] | None = None,
     prealloc_memdev: bool = False,
     nodes: int = 1,
-) -> tuple[str, ...]:
-    """Check what QEMU checks when a placed virtio-mem device is realized; return its warnings.
+) -> Iterator[str]:
+    """Check what QEMU checks when a placed virtio-mem device is realized; yield its warnings on the way.
 
     Parameters
     ----------
-    inaccessible
-        Whether unplugged memory is inaccessible, or need not be because the device has no dynamic memslots.
+    dynamic
+        Whether the device has dynamic memslots.
     prealloc_memdev
         Whether this QEMU takes a preallocated memory backend.
 
@@ -313,12 +317,14 @@ def check_realize(
         raise Refusal(
             f"'node' property has value '{spec.node}', which exceedsthe number of numa nodes: {nodes}", "use node 0"
         )
-    if not inaccessible:
+    inaccessible = unplugged_inaccessible(spec, backend, machine_version)
+    if inaccessible == "off" and not _has_shared_zero_page(backend):
+        yield "'unplugged-inaccessible' property set to 'off' with a memdev that does not support the shared zeropage."
+    if dynamic and inaccessible != "on":
         raise Refusal(
             "'dynamic-memslots' property set to 'on' requires 'unplugged-inaccessible' to be 'on'",
             "set unplugged-inaccessible=on, or dynamic-memslots=off",
         )
-    warnings: tuple[str, ...] = ()
     if block < backend.page_size:
         raise Refusal(
             f"'block-size' property has to be at least the page size ({backend.page_size:#x})",
@@ -326,7 +332,7 @@ def check_realize(
         )
     if block < default_block_size(backend.page_size):
         default = default_block_size(backend.page_size) // MiB
-        warnings = (f"'block-size' property is smaller than the default block size ({default:x} MiB)",)
+        yield f"'block-size' property is smaller than the default block size ({default:x} MiB)"
     for what, value in (("'requested-size' property", spec.requested_size), ("'memaddr' property", addr)):
         if value % block:
             raise Refusal(
@@ -338,7 +344,6 @@ def check_realize(
             f"'memdev' property memdev size has to be multiples of'block-size' ({block:#x})",
             f"use a multiple of {format_size(block)}",
         )
-    return warnings
 
 
 def ram_region(backend: MemoryBackend) -> MemoryRegion:
