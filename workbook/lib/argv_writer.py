@@ -50,18 +50,13 @@ def write_argv(scenario: Scenario, rules: RuleSet | None = None) -> list[str]:
     argv += ["-m", ",".join(memory)]
     if scenario.incoming:
         argv += ["-incoming", "defer"]
-    owners = {one.memdev for one in scenario.devices if not isinstance(one, VhostDevice)}
     for backend in scenario.backends:
-        if backend.id not in owners:
-            argv += ["-object", _write_backend(backend)]
-    for device in scenario.devices:
+        argv += ["-object", _write_backend(backend)]
+    for number, device in enumerate(scenario.devices):
         if isinstance(device, VhostDevice):
-            argv += _write_vhost(device)
-            continue
-        owned = scenario.backend(device.memdev) if device.memdev else None
-        if owned:
-            argv += ["-object", _write_backend(owned)]
-        argv += ["-device", _write_device(device, rules.unknown_properties if rules else ())]
+            argv += _write_vhost(device, device.id or f"vhost{number}")
+        else:
+            argv += ["-device", _write_device(device, rules.unknown_properties if rules else ())]
     return argv
 
 
@@ -91,16 +86,25 @@ def _write_backend(backend: MemoryBackend) -> str:
     return ",".join(parts)
 
 
-def _write_vhost(device: VhostDevice) -> list[str]:
-    name = device.id or "vhost"
+def _write_vhost(device: VhostDevice, name: str) -> list[str]:
+    """Write a device with what it needs; `name` stands in its socket's."""
     if device.driver.startswith("netdev "):
         kind = device.driver.removeprefix("netdev ")
-        return ["-netdev", f"{kind},id={name},vhost=on" if kind == "tap" else f"{kind},id={name},chardev={name}-chr"]
+        if kind == "tap":
+            return ["-netdev", f"tap,id={name},vhost=on"]
+        return ["-chardev", _socket(name), "-netdev", f"{kind},id={name},chardev={name}-chr"]
+    parts = [device.driver]
+    parts += [f"id={device.id}"] if device.id is not None else []
     if device.kernel:
-        return ["-device", f"{device.driver},id={name}"]
-    tag = f",tag={name}" if device.driver.startswith("vhost-user-fs") else ""
-    socket = f"socket,id={name}-chr,path=/tmp/{name}.sock"
-    return ["-chardev", socket, "-device", f"{device.driver},id={name},chardev={name}-chr{tag}"]
+        parts += ["guest-cid=3"] if device.driver.startswith("vhost-vsock") else []
+        return ["-device", ",".join(parts)]
+    parts.append(f"chardev={name}-chr")
+    parts += [f"tag={name}"] if device.driver.startswith("vhost-user-fs") else []
+    return ["-chardev", _socket(name), "-device", ",".join(parts)]
+
+
+def _socket(name: str) -> str:
+    return f"socket,id={name}-chr,path=/tmp/{name}.sock"
 
 
 def _write_device(device: VirtioMem | Dimm | Pmem, unknown: Container[str]) -> str:

@@ -293,10 +293,13 @@ class Properties:
             found, warnings = split_opts(text, first, option=option)
             return cls(found, dialect, where=where, warnings=warnings)
         try:
-            data = json.loads(text)
+            pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
         except (ValueError, RecursionError) as error:
             raise BadInput(f"-{option}: not valid JSON: {error}") from None
-        return cls(data, Dialect.JSON, where=where)
+        props = cls(dict(pairs), Dialect.JSON, where=where)
+        if len(props.values) < len(pairs):
+            raise props.refusal("JSON parse error, duplicate key", "give every key once")
+        return props
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
