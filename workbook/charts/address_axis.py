@@ -4,7 +4,7 @@ This is the only JavaScript of the charts besides the byte axis: ticks and label
 does not see in a static page.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bokeh.models import (
     Axis,
@@ -12,12 +12,15 @@ from bokeh.models import (
     CustomJS,
     CustomJSTicker,
     CustomJSTickFormatter,
-    GlyphRenderer,
     Plot,
 )
 
 from .byte_axis import SIZE_JS
 from .theme import FONT, SMALL
+
+if TYPE_CHECKING:
+    # generic for type checkers only
+    from bokeh.models.renderers import GlyphRenderer
 
 __all__ = ("fit_labels", "put_addresses_on")
 
@@ -104,7 +107,7 @@ def put_addresses_on(axis: Axis, plot: Plot, knots: ColumnDataSource) -> None:
     axis.formatter = CustomJSTickFormatter(args={"knots": knots}, code=_FORMAT_JS)
 
 
-def fit_labels(plot: Plot, labels: ColumnDataSource, dense: GlyphRenderer | None = None) -> None:
+def fit_labels(plot: Plot, labels: ColumnDataSource, dense: "GlyphRenderer[Any] | None" = None) -> None:
     """Show every label inside its box, right of it where there is room, or not at all; again after every zoom.
 
     Parameters

@@ -10,10 +10,7 @@ from bokeh.models import (
     Axis,
     BoxZoomTool,
     ColumnDataSource,
-    CrosshairTool,
     DataRange1d,
-    Legend,
-    LegendItem,
     Line,
     LogTicker,
     NumeralTickFormatter,
@@ -24,6 +21,7 @@ from bokeh.models import (
     Step,
     WheelZoomTool,
 )
+from bokeh.models.annotations import Legend, LegendItem
 
 from workbook.lib.errors import BadInput
 
@@ -116,20 +114,13 @@ class Curves:
     ) -> None:
         self.theme = theme_of(theme)
         self.curves: dict[str, Points] = {}
-        self._title, self._x_title, self._y_title = title, x_title, y_title
+        self._x_title, self._y_title = x_title, y_title
         self._units: tuple[Unit, Unit] = (x_unit, y_unit)
         wheel = WheelZoomTool()
         self.figure = self.theme.figure(
             title=title,
             height=height,
-            tools=[
-                PanTool(),
-                wheel,
-                BoxZoomTool(),
-                ResetTool(),
-                SaveTool(),
-                CrosshairTool(line_color=self.theme.muted),
-            ],
+            tools=[PanTool(), wheel, BoxZoomTool(), ResetTool(), SaveTool()],
             x_axis_type="log",
             y_axis_type="log" if y_log else "linear",
             x_range=DataRange1d(range_padding=0.02, only_visible=True),
@@ -139,16 +130,17 @@ class Curves:
         _put_unit_on(self.figure.xaxis[0], x_unit, log=True)
         _put_unit_on(self.figure.yaxis[0], y_unit, log=y_log)
         empty = curve_columns(([], []), x_unit=x_unit, y_unit=y_unit)
-        self.sources = [ColumnDataSource(empty) for _ in range(MOST)]
+        self.sources = [ColumnDataSource({**empty, "name": []}) for _ in range(MOST)]
         self.marks = [ColumnDataSource(empty) for _ in range(MOST)]
         self._items = [self._curve(number, steps=steps) for number in range(MOST)]
         self._legend = self.theme.dress_legend(Legend(items=[], click_policy="hide"))
-        self._legend.glyph_width = 36
+        # padding counts only within a border
+        self._legend.update(glyph_width=36, padding=12, border_line_color=self.theme.page, border_line_alpha=0.01)
         self.figure.add_layout(self._legend, "right")
         self.root = self.figure
 
     def _curve(self, number: int, *, steps: bool) -> LegendItem:
-        line = {
+        line: dict[str, Any] = {
             "line_color": self.theme.series[number],
             "line_dash": DASHES[number],
             "line_width": 2,
@@ -158,9 +150,12 @@ class Curves:
         mark = Scatter(x="x", y="y", marker=value(MARKERS[number]), size=7, fill_color=self.theme.series[number])
         mark.line_color = self.theme.page
         marks = self.figure.add_glyph(self.marks[number], mark)
+        # the points between the markers answer to the mouse, too
+        every = self.figure.add_glyph(self.sources[number], Scatter(x="x", y="y", size=9, fill_alpha=0, line_alpha=0))
         rows = [("", "@name"), (self._x_title, "@x_text"), (self._y_title, "@y_text")]
-        self.figure.add_tools(hover(rows, renderers=[marks]))
-        return LegendItem(label="", renderers=[curve, marks])
+        self.figure.add_tools(hover(rows, renderers=[every]))
+        renderers: list[Any] = [curve, marks, every]
+        return LegendItem(label=value(""), renderers=renderers)
 
     def update(self, curves: Mapping[str, Points]) -> None:
         """Show other curves: name -> x and y.
@@ -178,8 +173,8 @@ class Curves:
         for number, (source, marks, item) in enumerate(zip(self.sources, self.marks, self._items, strict=True)):
             shown = columns[number] if number < len(columns) else curve_columns(([], []), x_unit=x_unit, y_unit=y_unit)
             name = list(curves)[number] if number < len(columns) else ""
-            source.data = shown
-            marks.data = {**(marked := mark_columns(shown, number * 3)), "name": [name] * len(marked["x"])}
+            source.data = {**shown, "name": [name] * len(shown["x"])}
+            marks.data = mark_columns(shown, number * 3)
             item.label = value(name)
         self._legend.items = self._items[: len(columns)]
 

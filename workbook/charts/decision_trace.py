@@ -3,7 +3,7 @@
 from html import escape
 from typing import Final
 
-from bokeh.models import Div
+from bokeh.models.widgets import Div
 
 from workbook.lib.rules.base import Decision, TraceStep
 from workbook.lib.size import format_size
@@ -89,9 +89,8 @@ class DecisionTrace:
         columns = decision_trace_columns(self.decision)
         steps = zip(columns["name"], columns["value"], columns["why"], columns["binding"], strict=True)
         lines = [f"{name} = {value} ({why}){' <- decides' if binding else ''}" for name, value, why, binding in steps]
-        return "\n".join(
-            [f"{self._title}: {_result(self.decision)}" if self._title else _result(self.decision), *lines]
-        )
+        whose = f"{self._title}: " if self._title else ""
+        return "\n".join([whose + _result(self.decision), *lines])
 
 
 _QUOTED_FONT: Final = escape(FONT.replace("'", ""))

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.core.properties import value
 from bokeh.models import (
     BoxZoomTool,
     ColumnDataSource,
@@ -27,7 +26,7 @@ from .address_axis import fit_labels, put_addresses_on
 from .broken_axis import BrokenAxis
 from .memory_map_columns import gap_columns, hex_range
 from .size_text import shown_size
-from .theme import FONT, NORMAL, SMALL, Theme, ThemeName, hover, legend_of, painted, styled, theme_of
+from .theme import NORMAL, Theme, ThemeName, hover, legend_of, painted, styled, text_style, theme_of
 
 __all__ = ("ListenerEvents", "listener_columns", "missing_for_a_moment")
 
@@ -40,8 +39,8 @@ LEGEND: Final = {
     "gap": "not to scale",
 }
 NOTHING: Final = "Nothing changes: no region_del, no region_add."
-ROW: Final = 24
-MOST_ROWS: Final = 16
+ROW: Final = 23
+MOST_ROWS: Final = 24
 """Rows that get their full height and a name; more of them share the space."""
 
 
@@ -146,15 +145,18 @@ class ListenerEvents:
         axis = axis_of(())
         self.sources = {name: ColumnDataSource(columns) for name, columns in self._columns(axis).items()}
         wheel = WheelZoomTool(dimensions="width")
+        self._title = self.theme.title(NOTHING)
+        self._rows = Range1d(start=-1.6, end=0.6)
+        self._places = Range1d(start=0, end=axis.end, min_interval=64 * KiB)
         self.figure = self.theme.figure(
-            title=NOTHING,
+            title=self._title,
             height=200,
             tools=[PanTool(dimensions="width"), wheel, BoxZoomTool(dimensions="width"), ResetTool(), SaveTool()],
-            x_range=Range1d(0, axis.end, min_interval=64 * KiB),
-            y_range=Range1d(-1.6, 0.6),
+            x_range=self._places,
+            y_range=self._rows,
         )
         self.figure.toolbar.active_scroll = wheel
-        self.figure.min_border_left = 104
+        self.figure.min_border_left, self.figure.min_border_right = 104, 48
         self.figure.ygrid.grid_line_color = None
         self.figure.yaxis.major_tick_line_color = self.figure.yaxis.axis_line_color = None
         put_addresses_on(self.figure.xaxis[0], self.figure, self.sources["knots"])
@@ -173,7 +175,7 @@ class ListenerEvents:
 
     def _draw(self) -> None:
         plot, sources = self.figure, self.sources
-        across = {"left": "left", "right": "right"}
+        across: dict[str, Any] = {"left": "left", "right": "right"}
         events = plot.add_glyph(sources["events"], Quad(**across, bottom="bottom", top="top", **styled()))
         missing = plot.add_glyph(
             sources["missing"], Quad(**across, bottom=-0.3, top=0.4, **painted(self.theme.look("over")))
@@ -181,8 +183,7 @@ class ListenerEvents:
         gaps = plot.add_glyph(
             sources["gaps"], Quad(**across, bottom="bottom", top=0.6, **painted(self.theme.look("gap")))
         )
-        font = {"text_font": value(FONT), "text_font_size": SMALL, "text_baseline": "middle"}
-        plot.add_glyph(sources["labels"], Text(x="x", y="y", text="shown", text_color="color", **font))
+        plot.add_glyph(sources["labels"], Text(x="x", y="y", text="shown", text_color="color", **text_style()))
         fit_labels(plot, sources["labels"])
         plot.add_tools(
             hover(
@@ -198,22 +199,24 @@ class ListenerEvents:
         """Show other callbacks: what `workbook.lib.layout.Layout.changes` returns."""
         self.changes = tuple(changes)
         axis, rows = axis_of(self.changes), len(self.changes)
-        self.figure.x_range.update(start=0.0, end=axis.end, reset_start=0.0, reset_end=axis.end)
-        self.figure.y_range.update(start=-max(rows, 1) - 0.6)
+        first = float(axis.place(min((one.range.start for one in self.changes), default=0)))
+        self._places.update(start=first, end=axis.end, reset_start=first, reset_end=axis.end)
+        self._rows.start = -max(rows, 1) - 0.6
         self.figure.height = 140 + ROW * (1 + min(max(rows, 1), MOST_ROWS))
         self._name_rows()
         for name, columns in self._columns(axis).items():
             self.sources[name].data = columns
-        self.figure.title.text = self._headline()
+        self._title.text = self._headline()
 
     def _name_rows(self) -> None:
         rows = len(self.changes)
         step = -(-rows // MOST_ROWS) or 1
         numbers = range(1, rows + 1, step)
-        names = {-number: f"{number} {self.changes[number - 1].kind.value}" for number in numbers}
+        names = {-float(number): f"{number} {self.changes[number - 1].kind.value}" for number in numbers}
         axis = self.figure.yaxis[0]
         axis.ticker = FixedTicker(ticks=[0, *names])
-        axis.major_label_overrides = {0: "missing", **names}
+        labels: dict[Any, Any] = {0.0: "missing", **names}
+        axis.major_label_overrides = labels
         axis.major_label_text_font_size = NORMAL
 
     def _headline(self) -> str:

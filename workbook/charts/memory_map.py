@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from bokeh.core.properties import value
 from bokeh.layouts import column
 from bokeh.models import (
     BoxZoomTool,
@@ -26,14 +25,17 @@ from workbook.lib.size import KiB
 
 from .address_axis import fit_labels, put_addresses_on
 from .broken_axis import BrokenAxis
-from .memory_map_columns import LANES, NOTHING, SLOT_STATES, Drawable, axis_of, memory_map_columns
+from .memory_map_columns import LANES, NOTHING, Drawable, axis_of, memory_map_columns
 from .size_text import shown_size
-from .theme import FONT, LARGE, SMALL, ThemeName, hover, legend_of, painted, styled, theme_of
+from .theme import LARGE, NORMAL, ThemeName, hover, legend_of, painted, styled, text_style, theme_of
 
 __all__ = ("MemoryMap",)
 
 _LEGEND: Final = {
-    **SLOT_STATES,
+    "unmapped": "not mapped",
+    "empty": "mapped, empty",
+    "partly": "mapped, partly plugged",
+    "full": "mapped, all plugged",
     "plugged": "plugged",
     "requested": "requested",
     "usable": "usable region",
@@ -76,7 +78,7 @@ class MemoryMap:
         As given; a change takes effect with the next `update`.
     """
 
-    def __init__(self, *, height: int = 340, theme: ThemeName = "light", cut_unmapped: bool = False) -> None:
+    def __init__(self, *, height: int = 360, theme: ThemeName = "light", cut_unmapped: bool = False) -> None:
         self.theme = theme_of(theme)
         self.layout: Layout | None = None
         self.axis = axis_of(NOTHING)
@@ -84,17 +86,19 @@ class MemoryMap:
         columns = memory_map_columns(NOTHING, self.axis, self.theme)
         self.sources = {name: ColumnDataSource(data) for name, data in columns.items()}
         self.sources["knots"] = ColumnDataSource(self.axis.columns())
-        self.x_range = Range1d(0, 1, min_interval=64 * KiB)
+        self.x_range = Range1d(start=0, end=1, min_interval=64 * KiB)
+        self._whole = Range1d(start=0, end=1)
+        self._title = self.theme.title()
         wheel = WheelZoomTool(dimensions="width")
         self.figure = self.theme.figure(
-            title=" ",
+            title=self._title,
             height=height,
             tools=[PanTool(dimensions="width"), wheel, BoxZoomTool(dimensions="width"), ResetTool(), SaveTool()],
             x_range=self.x_range,
-            y_range=Range1d(_BOTTOM, _TOP),
+            y_range=Range1d(start=_BOTTOM, end=_TOP),
         )
         self.figure.toolbar.active_scroll = wheel
-        self.figure.min_border_left = 104
+        self.figure.min_border_left, self.figure.min_border_right = 104, 48
         self._set_axes()
         self._draw()
         self.overview = self._strip()
@@ -107,7 +111,7 @@ class MemoryMap:
         lanes = self.figure.yaxis[0]
         lanes.ticker = FixedTicker(ticks=list(range(len(LANES))))
         lanes.major_label_overrides = dict(enumerate(reversed(LANES)))
-        lanes.major_label_text_font_size = "12px"
+        lanes.major_label_text_font_size = NORMAL
         lanes.major_tick_line_color = lanes.axis_line_color = None
         self.figure.ygrid.grid_line_color = None
         put_addresses_on(self.figure.xaxis[0], self.figure, self.sources["knots"])
@@ -123,10 +127,15 @@ class MemoryMap:
         line = self.theme.look("requested").fill
         marks = Segment(x0="x", x1="x", y0="bottom", y1="top", line_color=line, line_width=1.5, line_dash="dash")
         plot.add_glyph(sources["markers"], marks)
-        plot.add_glyph(sources["labels"], self._text(text="shown", text_color="color"))
-        notice = self._text(text="text", text_color=self.theme.text, text_font_size=LARGE, text_align="center")
-        notice.background_fill_color, notice.padding = self.theme.page, 8
-        plot.add_glyph(sources["notice"], notice)
+        plot.add_glyph(sources["labels"], Text(x="x", y="y", text="shown", text_color="color", **text_style()))
+        style = text_style(
+            text_font_size=LARGE,
+            text_align="center",
+            text_color=self.theme.text,
+            background_fill_color=self.theme.page,
+            padding=8,
+        )
+        plot.add_glyph(sources["notice"], Text(x="x", y="y", text="text", **style))
         fit_labels(plot, sources["labels"], slots)
         texts = [("what", "@what"), ("state", "@state"), ("address", "@range"), ("size", "@size")]
         plot.add_tools(
@@ -144,15 +153,11 @@ class MemoryMap:
             ),
             hover([("not to scale", "@size"), ("address", "@range")], renderers=[gaps]),
         )
-        plot.add_layout(legend_of(plot, _LEGEND, self.theme), "above")
-
-    def _text(self, **more: Any) -> Text:
-        style = {"text_font": value(FONT), "text_font_size": SMALL, "text_baseline": "middle", **more}
-        return Text(x="x", y="y", **style)
+        plot.add_layout(legend_of(plot, _LEGEND, self.theme, columns=4), "above")
 
     def _strip(self) -> figure:
         """Return the strip that shows everything, with a handle on what the map shows."""
-        strip = self.theme.figure(height=54, x_range=Range1d(0, 1), y_range=Range1d(_BOTTOM, _TOP - 0.5))
+        strip = self.theme.figure(height=54, x_range=self._whole, y_range=Range1d(start=_BOTTOM, end=_TOP - 0.5))
         strip.toolbar_location = None
         strip.min_border_left = 104
         strip.axis.visible = False
@@ -176,12 +181,12 @@ class MemoryMap:
             self._set_axis(axis)
         for name, columns in memory_map_columns(shown, axis, self.theme, notice=self._notice()).items():
             self.sources[name].data = columns
-        self.figure.title.text = self._headline()
+        self._title.text = self._headline()
 
     def _set_axis(self, axis: BrokenAxis) -> None:
         self.axis = axis
         self.sources["knots"].data = axis.columns()
-        for one in (self.x_range, self.overview.x_range):
+        for one in (self.x_range, self._whole):
             one.update(bounds=None, start=0.0, end=axis.end, reset_start=0.0, reset_end=axis.end)
         self.x_range.bounds = (0.0, axis.end)
 
@@ -199,12 +204,12 @@ class MemoryMap:
 
     def _headline(self) -> str:
         if self.layout is None or not self.layout.devices:
-            return "Guest-physical memory"
+            return "Guest-physical memory map"
         used = sum(one.used for one in self.layout.devices)
         count = sum(one.decision.count for one in self.layout.devices)
         plugged = sum(one.plugged_size for one in self.layout.devices)
         return (
-            f"Guest-physical memory: {used:,} of {count:,} memslots mapped, "
+            f"{used:,} of {count:,} {'memslot' if count == 1 else 'memslots'} mapped, "
             f"{shown_size(plugged)} plugged ({self.layout.rules})"
         )
 
@@ -244,4 +249,4 @@ def _described(device: DeviceLayout) -> str:
 
 
 def _quads(**more: Any) -> Quad:
-    return Quad(left="left", right="right", bottom="bottom", top="top", **(styled() | more))
+    return Quad(left="left", right="right", bottom="bottom", top="top", **styled(**more))

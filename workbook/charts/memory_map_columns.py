@@ -98,12 +98,11 @@ def axis_of(layout: Drawable, *, cut_unmapped: bool = False) -> BrokenAxis:
     cut_unmapped
         Cut long runs of memslots that are not mapped, too; then the axis moves with what is mapped.
     """
-    ends = [one.start + one.size for one in (*layout.ram, *layout.devices)]
-    container = (layout.base, layout.base + layout.size)
-    end = max([*ends, container[1] if layout.size else 0]) or 4 * GiB
     pieces = [(one.start, one.start + one.size) for one in layout.ram]
-    if layout.size and not layout.devices:
-        pieces.append(container)
+    containers = [(layout.base, layout.base + layout.size)] if layout.size else []
+    if not layout.devices:
+        pieces += containers
+    end = max((end for _, end in (*pieces, *containers)), default=4 * GiB)
     for device in layout.devices:
         pieces.extend(_busy(device) if cut_unmapped else [(device.start, device.start + device.size)])
     return BrokenAxis.around(pieces, end)
@@ -318,7 +317,9 @@ def label_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
             rows.append((text, "", device.start, device.start, room, _Y["requested"] + 0.16, False, "usable"))
             text = f"{shown_size(device.plugged_size)} plugged"
             plugged_end = device.start + (int(device.plugged[-1, 1]) if len(device.plugged) else 0)
-            rows.append((text, "", device.start, plugged_end, room, _Y["plugged"], False, "plugged"))
+            # text over several extents could not be read
+            begin = device.start + int(device.plugged[0, 0]) if len(device.plugged) == 1 else plugged_end
+            rows.append((text, "", begin, plugged_end, room, _Y["plugged"], False, "plugged"))
         start, size, index, _, state, *_ = _slots_of(device)
         roles = list(SLOT_STATES)
         rows.extend(
@@ -326,15 +327,15 @@ def label_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
             for low, length, number, one in zip(start, size, index, state, strict=True)
         )
     for low, high in axis.gaps.astype(np.int64).tolist():
-        text = format_size(high - low, digits=2)
-        rows.append((f"⋯ {text} ⋯", text, low, high, high, TOP, True, "gap"))
+        length = format_size(high - low, digits=2)
+        rows.append((f"⋯ {length} ⋯", length, low, high, high, TOP, True, "gap"))
     columns = list(zip(*rows, strict=True)) if rows else [()] * 8
-    text, brief, left, right, until, y, centred, role = (list(one) for one in columns)
+    texts, briefs, left, right, until, y, centred, role = (list(one) for one in columns)
     left_place = axis.place(left)
     inside = [theme.look(one).text for one in role]
     return {
-        "text": text,
-        "brief": brief,
+        "text": texts,
+        "brief": briefs,
         "left": left_place,
         "right": axis.place(right),
         "until": axis.place(until),

@@ -3,23 +3,22 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from bokeh.core.properties import field, value
+from bokeh.core.properties import field
 from bokeh.models import (
     ColumnDataSource,
     FactorRange,
     HBar,
-    Legend,
-    LegendItem,
     Range1d,
     SaveTool,
     Text,
 )
+from bokeh.models.annotations import Legend, LegendItem
 
 from workbook.lib.overhead import Cost
 from workbook.lib.size import format_size
 
 from .byte_axis import put_bytes_on
-from .theme import FONT, NORMAL, Theme, ThemeName, hover, theme_of
+from .theme import NORMAL, Theme, ThemeName, hover, text_style, theme_of
 
 __all__ = ("Cases", "OverheadBars", "overhead_columns")
 
@@ -109,12 +108,14 @@ class OverheadBars:
         self._cases: list[tuple[str, Cost]] = []
         self.source = ColumnDataSource(overhead_columns((), self.theme))
         self.totals = ColumnDataSource(total_columns(()))
+        self._bytes = Range1d(start=0, end=1)
+        self._names = FactorRange(range_padding=0.1)
         self.figure = self.theme.figure(
             title=title,
             height=height,
             tools=[SaveTool()],
-            x_range=Range1d(0, 1),
-            y_range=FactorRange(range_padding=0.1),
+            x_range=self._bytes,
+            y_range=self._names,
         )
         self.figure.ygrid.grid_line_color = None
         self.figure.yaxis.major_label_text_font_size = NORMAL
@@ -142,10 +143,7 @@ class OverheadBars:
                 y="case",
                 text="text",
                 x_offset=6,
-                text_baseline="middle",
-                text_color=self.theme.text,
-                text_font=value(FONT),
-                text_font_size=NORMAL,
+                **text_style(text_font_size=NORMAL, text_color=self.theme.text),
             ),
         )
         self.figure.add_tools(
@@ -161,7 +159,8 @@ class OverheadBars:
                 renderers=[bars],
             )
         )
-        legend = Legend(items=[LegendItem(label=field("part"), renderers=[bars])], orientation="horizontal")
+        drawn: list[Any] = [bars]
+        legend = Legend(items=[LegendItem(label=field("part"), renderers=drawn)], orientation="horizontal")
         legend.location = "top_left"
         self.figure.add_layout(self.theme.dress_legend(legend), "above")
         self.root = self.figure
@@ -170,8 +169,8 @@ class OverheadBars:
         """Compare other cases: name -> cost, or pairs of both; the first one on top."""
         self._cases = _pairs(cases)
         longest = max((cost.total for _, cost in self._cases), default=0)
-        self.figure.y_range.factors = [case for case, _ in reversed(self._cases)]
-        self.figure.x_range.end = ROOM * longest or 1.0
+        self._names.factors = [case for case, _ in reversed(self._cases)]
+        self._bytes.end = ROOM * longest or 1.0
         self.source.data = overhead_columns(self._cases, self.theme)
         self.totals.data = total_columns(self._cases)
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from bokeh.core.properties import value
 from bokeh.models import (
     AdaptiveTicker,
     ColumnDataSource,
@@ -11,13 +10,13 @@ from bokeh.models import (
     HBar,
     Range1d,
     SaveTool,
-    Span,
     Text,
 )
+from bokeh.models.annotations import Span
 
 from workbook.lib.layout import Consumer
 
-from .theme import FONT, NORMAL, SMALL, Theme, ThemeName, hover, legend_of, styled, theme_of
+from .theme import NORMAL, SMALL, Theme, ThemeName, hover, legend_of, styled, text_style, theme_of
 
 __all__ = ("SlotBudget", "consumer_columns", "slot_budget_columns")
 
@@ -47,7 +46,10 @@ def _pieces(one: Consumer) -> list[tuple[str, int]]:
 
 
 def slot_budget_columns(consumers: Sequence[Consumer], theme: Theme) -> dict[str, list[Any]]:
-    """Return one row per piece that is not 0 of each consumer with a limit; ``left`` and ``right`` are per cent of it."""
+    """Return one row per piece that is not 0, of each consumer with a limit.
+
+    ``left`` and ``right`` are per cent of the limit.
+    """
     rows: list[tuple[Any, ...]] = []
     for row, one in enumerate(consumers):
         at = 0
@@ -104,12 +106,15 @@ class SlotBudget:
         self._consumers: tuple[Consumer, ...] = ()
         self.source = ColumnDataSource(slot_budget_columns((), self.theme))
         self.names = ColumnDataSource(consumer_columns(()))
+        self._title = self.theme.title(TITLE)
+        self._share = Range1d(start=0, end=100)
+        self._rows = Range1d(start=-1.55, end=0.55)
         self.figure = self.theme.figure(
-            title=TITLE,
+            title=self._title,
             height=height,
             tools=[SaveTool()],
-            x_range=Range1d(0, 100),
-            y_range=Range1d(-1.55, 0.55),
+            x_range=self._share,
+            y_range=self._rows,
         )
         self.figure.yaxis.visible = False
         self.figure.min_border_left = 24
@@ -119,9 +124,8 @@ class SlotBudget:
         bars = self.figure.add_glyph(self.source, HBar(y="y", left="left", right="right", height=0.3, **styled()))
         self.figure.add_layout(Span(location=100, dimension="height", line_color=self.theme.text, line_width=1.5))
         for column, y, size, weight in (("name", "above", NORMAL, "bold"), ("numbers", "below", SMALL, "normal")):
-            style = {"text_font": value(FONT), "text_font_size": size, "text_font_style": weight}
-            text = Text(x=0, y=y, text=column, text_color=self.theme.text, text_baseline="middle", **style)
-            self.figure.add_glyph(self.names, text)
+            style = text_style(text_font_size=size, text_font_style=weight, text_color=self.theme.text)
+            self.figure.add_glyph(self.names, Text(x=0, y=y, text=column, **style))
         rows = [("part", "@part"), ("memslots", "@memslots of @limit"), ("share", "@share")]
         self.figure.add_tools(hover([("consumer", "@consumer"), *rows], renderers=[bars]))
         self.figure.add_layout(legend_of(self.figure, LEGEND, self.theme), "above")
@@ -133,10 +137,10 @@ class SlotBudget:
         self._consumers = tuple(consumers)
         columns = slot_budget_columns(self._consumers, self.theme)
         rows = max(len(self._consumers), 2)
-        self.figure.y_range.start = 0.45 - rows
+        self._rows.start = 0.45 - rows
         self.figure.height = self._height + (rows - 2) * ROW
-        self.figure.x_range.end = max([100.0, *columns["right"]])
-        self.figure.title.text = TITLE if self._consumers else NOBODY
+        self._share.end = max([100.0, *columns["right"]])
+        self._title.text = TITLE if self._consumers else NOBODY
         self.source.data = columns
         self.names.data = consumer_columns(self._consumers)
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from bokeh.models import ColumnDataSource, HoverTool, Legend, LegendItem, Quad, Tool
+from bokeh.core.properties import value
+from bokeh.models import ColumnDataSource, HoverTool, Quad, Tool
+from bokeh.models.annotations import Legend, LegendItem, Title
 from bokeh.plotting import figure
 
 from workbook.lib.errors import BadInput
@@ -26,12 +28,18 @@ __all__ = (
     "legend_of",
     "painted",
     "styled",
+    "text_style",
     "theme_of",
 )
 
 ThemeName = Literal["light", "dark"]
 FONT: Final = "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
-SMALL, NORMAL, LARGE = "11px", "12px", "14px"
+SMALL: Final = "11px"
+NORMAL: Final = "12px"
+LARGE: Final = "14px"
+_QUOTE: Final = "'"
+_HOVER_NAME, _HOVER_TEXT = "#5A6068", "#1A1C1F"  # Bokeh's hover box is white on every page
+_HATCH: Final = {"hatch_alpha": 0.45, "hatch_scale": 7.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,82 +105,98 @@ class Theme:
             "alpha": [one.alpha for one in looks],
         }
 
-    def figure(self, *, title: str = "", tools: Sequence[Tool] = (), height: int, **more: Any) -> figure:
-        """Return an empty figure in this look, as wide as its page."""
-        made = figure(
-            title=title,
-            height=height,
+    def title(self, text: str = "") -> Title:
+        """Return a figure's title."""
+        return Title(text=text, text_font=FONT, text_font_size=LARGE, text_color=self.text, text_font_style="bold")
+
+    def figure(self, *, title: Title | str = "", tools: Sequence[Tool] = (), **more: Any) -> figure:
+        """Return a figure without anything drawn in it, as wide as its page and without a background of its own."""
+        plot = figure(
+            title=self.title(title) if isinstance(title, str) else title,
             sizing_mode="stretch_width",
+            min_width=240,
             tools=list(tools),
             background_fill_color=None,
             border_fill_color=None,
             outline_line_color=None,
+            styles={"--bokeh-icon-color": self.muted},
             **more,
         )
-        made.min_width = 240
-        made.toolbar.logo = None
-        made.toolbar.autohide = False
-        made.styles = self.css
-        title_of = made.title
-        title_of.text_font, title_of.text_font_size, title_of.text_color = FONT, LARGE, self.text
-        title_of.text_font_style = "bold"
-        for axis in made.axis:
+        plot.toolbar.logo = None
+        for axis in plot.axis:
             axis.axis_line_color = axis.major_tick_line_color = self.muted
             axis.minor_tick_line_color = None
             axis.axis_label_text_color = axis.major_label_text_color = self.text
             axis.axis_label_text_font = axis.major_label_text_font = FONT
             axis.major_label_text_font_size, axis.axis_label_text_font_size = SMALL, NORMAL
             axis.axis_label_text_font_style = "normal"
-        for grid in made.grid:
+        for grid in plot.grid:
             grid.grid_line_color = self.faint
-        return made
-
-    @property
-    def css(self) -> dict[str, str]:
-        """Style variables that reach the toolbar's icons."""
-        return {"--bokeh-icon-color": self.muted}
+        return plot
 
     def dress_legend(self, legend: Legend) -> Legend:
         """Make a legend look like the rest."""
-        legend.label_text_font, legend.label_text_font_size = FONT, SMALL
-        legend.label_text_color = self.text
-        legend.background_fill_color = legend.border_line_color = None
-        legend.inactive_fill_color, legend.inactive_fill_alpha = self.page, 0.7
-        legend.margin, legend.padding, legend.spacing, legend.label_standoff = 4, 2, 14, 6
-        legend.glyph_width, legend.glyph_height = 18, 14
+        legend.update(
+            label_text_font=FONT,
+            label_text_font_size=SMALL,
+            label_text_color=self.text,
+            background_fill_color=None,
+            border_line_color=None,
+            inactive_fill_color=self.page,
+            inactive_fill_alpha=0.7,
+            margin=4,
+            padding=2,
+            spacing=14,
+            label_standoff=6,
+            glyph_width=18,
+            glyph_height=14,
+        )
         return legend
 
 
-def hover(rows: Sequence[tuple[str, str]], **more: Any) -> HoverTool:
-    """Return a hover tool that shows name/value rows."""
-    return HoverTool(tooltips=list(rows), show_arrow=False, **more)
+def text_style(**more: Any) -> dict[str, Any]:
+    """Return the properties of a text glyph in the charts' font, vertically centred; `more` goes on top."""
+    return {"text_font": value(FONT), "text_font_size": SMALL, "text_baseline": "middle", **more}
 
 
 def painted(look: Look) -> dict[str, Any]:
     """Return the properties of an area glyph that is drawn like that."""
-    return {**_HATCH, "fill_color": look.fill, "fill_alpha": look.alpha} | _bordered(look.line, look.hatch)
+    return {**_HATCH, "fill_color": look.fill, "fill_alpha": look.alpha, **_bordered(look.line, look.hatch)}
 
 
-def styled() -> dict[str, Any]:
-    """Return the properties of an area glyph that takes its style from the columns of `Theme.columns`."""
-    return {**_HATCH, "fill_color": "fill", "fill_alpha": "alpha"} | _bordered("line", "hatch")
+def styled(**more: Any) -> dict[str, Any]:
+    """Return the properties of an area glyph whose style is in the columns of `Theme.columns`; `more` goes on top."""
+    return {**_HATCH, "fill_color": "fill", "fill_alpha": "alpha", **_bordered("line", "hatch"), **more}
 
 
 def _bordered(line: str, hatch: str) -> dict[str, Any]:
     return {"line_color": line, "hatch_color": line, "hatch_pattern": hatch}
 
 
-def legend_of(plot: figure, roles: Mapping[str, str], theme: Theme) -> Legend:
+def hover(rows: Sequence[tuple[str, str]], **more: Any) -> HoverTool:
+    """Return a hover tool that shows name/value rows; long values are wrapped."""
+    cell = "padding:1px 8px 1px 0;vertical-align:top"
+    body = "".join(
+        f"<tr><th scope='row' style='{cell};text-align:left;font-weight:400;color:{_HOVER_NAME}'>{name}</th>"
+        f"<td style='{cell};color:{_HOVER_TEXT}'>{shown}</td></tr>"
+        for name, shown in rows
+    )
+    font = f"{NORMAL} {FONT.replace(_QUOTE, '')}"
+    table = f"<table style='max-width:360px;font:{font};border-collapse:collapse'>{body}</table>"
+    return HoverTool(tooltips=table, show_arrow=False, **more)
+
+
+def legend_of(plot: figure, roles: Mapping[str, str], theme: Theme, *, columns: int = 99) -> Legend:
     """Return a legend (role -> words) that is the same whatever is drawn, so that a figure does not jump."""
     outside = ColumnDataSource({"at": [-1e9]})
     items = []
     for role, words in roles.items():
         sample = Quad(left="at", right="at", bottom="at", top="at", **painted(theme.look(role)))
-        items.append(LegendItem(label=words, renderers=[plot.add_glyph(outside, sample)]))
-    return theme.dress_legend(Legend(items=items, orientation="horizontal", location="top_left"))
+        items.append(LegendItem(label=value(words), renderers=[plot.add_glyph(outside, sample)]))
+    return theme.dress_legend(
+        Legend(items=items, orientation="horizontal", ncols=min(columns, len(items)), location="top_left")
+    )
 
-
-_HATCH: Final = {"hatch_alpha": 0.45, "hatch_scale": 7.0}
 
 BLUE, SKY, GREEN, YELLOW = "#0072B2", "#56B4E9", "#009E73", "#F0E442"
 ORANGE, VERMILION, PURPLE, BLACK, WHITE = "#E69F00", "#D55E00", "#CC79A7", "#111111", "#FFFFFF"
@@ -204,7 +228,7 @@ _LIGHT: Final = Theme(
         "reserved": Look(SKY, BLUE, BLACK, hatch="/"),
         "free": Look("#FFFFFF", "#9AA2AC", "#1A1C1F"),
         "over": Look(VERMILION, "#8A3C00", BLACK, hatch="x"),
-        "del": Look(VERMILION, "#8A3C00", BLACK, hatch="\\"),
+        "del": Look(PURPLE, "#7A2F5B", BLACK, hatch="\\"),
         "add": Look(GREEN, "#00654A", WHITE),
         "nop": Look("#E3E6EA", "#8A919B", "#1A1C1F"),
     },
@@ -237,7 +261,7 @@ _DARK: Final = Theme(
         "reserved": Look("#1F6E9E", SKY, WHITE, hatch="/"),
         "free": Look("#161A1E", "#6B737C", "#E8EAED"),
         "over": Look("#FF7F3F", "#FFC9A8", BLACK, hatch="x"),
-        "del": Look("#FF7F3F", "#FFC9A8", BLACK, hatch="\\"),
+        "del": Look(PURPLE, "#F3D3E4", BLACK, hatch="\\"),
         "add": Look("#2FC79A", "#9BE8CF", BLACK),
         "nop": Look("#30363D", "#7C848D", "#E8EAED"),
     },
