@@ -12,9 +12,9 @@ def open_start_notebook(page: Page, lab: str) -> None:
     """Open it and run all of its cells."""
     page.goto(f"{lab}/lab/tree/00-start-here.ipynb?token=workbook")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.get_by_text("| Idle").wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
-    page.wait_for_selector(".bk-Canvas, .bk-canvas, canvas", timeout=60_000, state="attached")
+    page.locator("#jp-mainmenu-run").get_by_text("Run All Cells", exact=True).click()
 
 
 def test_slider_moved_by_keyboard_changes_picture_and_text(page: Page, lab: str) -> None:

@@ -1,6 +1,16 @@
 """ipywidgets around the charts: what a notebook shows and a user turns."""
 
+from workbook.explorer.command_line import CommandLine
 from workbook.explorer.explorer import Explorer
 from workbook.explorer.picture import Picture
+from workbook.explorer.pictures import map_of, memslots_over_size, overhead_of, overhead_of_presets
 
-__all__ = ("Explorer", "Picture")
+__all__ = (
+    "CommandLine",
+    "Explorer",
+    "Picture",
+    "map_of",
+    "memslots_over_size",
+    "overhead_of",
+    "overhead_of_presets",
+)

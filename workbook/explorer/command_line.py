@@ -6,7 +6,6 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from workbook.explorer.bokehjs import load_bokehjs
 from workbook.explorer.outcome_view import OutcomeView, Theme
 from workbook.lib.cmdline import read_argv
 from workbook.lib.errors import WorkbookError
@@ -35,7 +34,6 @@ class CommandLine(widgets.VBox):
     def __init__(
         self, argv: str, rules: str = "qemu-10.0", *, judge: Judge | None = None, theme: Theme = "light"
     ) -> None:
-        load_bokehjs()
         self._judge = judge
         self.view = OutcomeView(theme)
         self.text = widgets.Textarea(
@@ -82,6 +80,10 @@ class CommandLine(widgets.VBox):
         self._live.value = "".join(
             f"<b>{html.escape(title)}</b><pre tabindex='0'>{html.escape(text)}</pre>" for title, text in shown
         )
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        self.view.refresh()
+        return super()._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:
         return f"CommandLine({self.outcome.summary()})"

@@ -91,6 +91,7 @@ class CountControl:
     def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
         self._setting, self._changed, self._complain = setting, changed, complain
         self._quiet = False
+        self._values = dict(setting.choices)
         self._choice: widgets.Dropdown | None = None
         self._field = widgets.IntText(
             description="" if setting.choices else setting.label,
@@ -102,8 +103,9 @@ class CountControl:
         self._field.observe(self._on_field, "value")
         children: list[widgets.Widget] = [self._field]
         if setting.choices:
+            # by label: a drop-down shows nothing where its value is None
             self._choice = widgets.Dropdown(
-                options=(*setting.choices, (CUSTOM, CUSTOM)),
+                options=(*self._values, CUSTOM),
                 description=setting.label,
                 style=_STYLE,
                 layout=widgets.Layout(width="auto", flex="1 1 auto"),
@@ -115,23 +117,26 @@ class CountControl:
 
     def show(self, value: int | None) -> None:
         """Show `value`."""
+        label = next((label for label, one in self._values.items() if one == value), CUSTOM)
         self._quiet = True
         try:
-            known = {one for _, one in self._setting.choices}
             if self._choice is not None:
-                self._choice.value = value if value in known else CUSTOM
-                self._field.layout.visibility = "hidden" if value in known else "visible"
+                self._choice.value = label
+                self._show_field(shown=label == CUSTOM)
             self._field.value = value or 0
         finally:
             self._quiet = False
+
+    def _show_field(self, *, shown: bool) -> None:
+        self._field.layout.display = "" if shown else "none"
 
     def _on_choice(self, change: Any) -> None:
         if self._quiet:
             return
         if change["new"] == CUSTOM:
-            self._field.layout.visibility = "visible"
+            self._show_field(shown=True)
             return
-        self._changed(change["new"])
+        self._changed(self._values[change["new"]])
 
     def _on_field(self, change: Any) -> None:
         if self._quiet:
@@ -198,7 +203,12 @@ class FlagControl:
             self._changed(change["new"])
 
 
-_KINDS: Final = {"size": SizeControl, "count": CountControl, "choice": ChoiceControl, "flag": FlagControl}
+_KINDS: Final[dict[str, Callable[[Setting, Changed, Complain], Control]]] = {
+    "size": SizeControl,
+    "count": CountControl,
+    "choice": ChoiceControl,
+    "flag": FlagControl,
+}
 
 
 def control_for(setting: Setting, changed: Changed, complain: Complain) -> Control:
@@ -211,8 +221,7 @@ def control_for(setting: Setting, changed: Changed, complain: Complain) -> Contr
     complain
         Called with one clear line where the input cannot be read.
     """
-    control: Control = _KINDS[setting.kind](setting, changed, complain)
-    return control
+    return _KINDS[setting.kind](setting, changed, complain)
 
 
 def controls_for(

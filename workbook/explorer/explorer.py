@@ -7,7 +7,6 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from workbook.comparison import difference
-from workbook.explorer.bokehjs import load_bokehjs
 from workbook.explorer.control_panel import ControlPanel
 from workbook.explorer.controls import Control, control_for
 from workbook.explorer.outcome_view import OutcomeView, Theme
@@ -30,6 +29,7 @@ _BUTTONS: Final = (
     ("undo", "Undo", "Take the last change back"),
     ("redo", "Redo", "Make it again"),
 )
+CHOOSE: Final = "choose a preset ..."
 MAX_UNDO: Final = 200
 
 
@@ -69,7 +69,6 @@ class Explorer(widgets.VBox):
         compare: Scenario | str | None = None,
         theme: Theme = "light",
     ) -> None:
-        load_bokehjs()
         self._own_rules = rules
         self._state = _State(_scenario_of(scenario), None if compare is None else _scenario_of(compare))
         self._past: list[_State] = []
@@ -91,7 +90,7 @@ class Explorer(widgets.VBox):
 
     def _toolbar(self) -> widgets.Widget:
         self._preset = widgets.Dropdown(
-            options=[("choose a preset ...", None), *((one.title, name) for name, one in PRESETS.items())],
+            options=[(CHOOSE, CHOOSE), *((one.title, name) for name, one in PRESETS.items())],
             layout=widgets.Layout(width="320px"),
             tooltip="Scenarios to start from",
         )
@@ -192,10 +191,10 @@ class Explorer(widgets.VBox):
     # -- controls of the toolbar ----------------------------------------------------------------------------------
 
     def _on_preset(self, change: Any) -> None:
-        if change["new"] is not None:
+        if change["new"] != CHOOSE:
             self._sent = True
             self._set(PRESETS[change["new"]].scenario)
-            self._preset.value = None
+            self._preset.value = CHOOSE
 
     def _on_compare(self, change: Any) -> None:
         other = self.scenario if change["new"] else None
@@ -220,13 +219,12 @@ class Explorer(widgets.VBox):
         """Put one picture beside the controls, or two."""
         comparing = self._state.other is not None
         self._compare.value = comparing
-        if comparing:
-            sides = (widgets.VBox([self._titles[0], self.view]), widgets.VBox([self._titles[1], self.other_view]))
-            for side in sides:
-                side.layout = widgets.Layout(flex="1 1 420px", min_width="0")
-            self._body.children = (self.panel, *sides)
-        else:
-            self._body.children = (self.panel, self.view)
+        columns = [[self._titles[0], self.view], [self._titles[1], self.other_view]] if comparing else [[self.view]]
+        room = {"flex": "1 1 420px" if comparing else "1 1 600px", "min_width": "0", "margin": "0 0 0 14px"}
+        self._body.children = (
+            self.panel,
+            *(widgets.VBox(column, layout=widgets.Layout(**room)) for column in columns),
+        )
 
     def _show(self) -> None:
         self.panel.show(self.scenario)
@@ -234,21 +232,27 @@ class Explorer(widgets.VBox):
         self.saved.value = self.scenario.to_json()
         self.buttons["undo"].disabled = not self._past
         self.buttons["redo"].disabled = not self._future
-        self.timeline.show(self.scenario, self._own_rules)
-        self._draw(self.scenario)
+        self._whole = Outcome.of(self.scenario, self._own_rules)
+        self._other = None if self._state.other is None else Outcome.of(self._state.other)
+        self.timeline.show(self._whole.steps)
+        if self._other is not None:
+            self.other_view.show(self._other)
+        self._draw(self._whole)
 
     def _scrubbed(self, position: int) -> None:
-        self._draw(replace(self.scenario, actions=self.scenario.actions[:position]))
+        self._draw(self._whole.after(position))
 
-    def _draw(self, scenario: Scenario) -> None:
-        self.view.show(Outcome.of(scenario, self._own_rules), self._own_rules)
-        self._difference.value = ""
-        if self._state.other is not None:
-            self.other_view.show(Outcome.of(self._state.other))
-            self._difference.value = difference(self.outcome, Outcome.of(self._state.other))._repr_html_()
+    def _draw(self, outcome: Outcome) -> None:
+        self.view.show(outcome, self._own_rules)
+        self._difference.value = "" if self._other is None else difference(outcome, self._other)._repr_html_()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        self.view.refresh()
+        self.other_view.refresh()
+        return super()._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:
-        other = "" if self._state.other is None else f" | B: {Outcome.of(self._state.other).summary()}"
+        other = "" if self._other is None else f" | B: {self._other.summary()}"
         return f"Explorer({self.outcome.summary()}{other})"
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 import ipywidgets as widgets
-from jupyter_bokeh import BokehModel
 
 from workbook.charts import DecisionTrace, MemoryMap, OverheadBars, SlotBudget
+from workbook.explorer.figure import Figure
 from workbook.lib.advice import Advice, advise
 from workbook.lib.outcome import Outcome
 from workbook.lib.rules import RuleSet
@@ -48,16 +48,19 @@ class OutcomeView(widgets.VBox):
         }
         self._tabs = widgets.Tab(children=list(self._texts.values()), titles=list(self._texts))
         self._tabs.observe(self._show_tab, "selected_index")
+        self.figures = tuple(Figure(one.root) for one in (self.memory_map, self.overhead, self.budget))
+        for figure in self.figures:
+            figure.layout.width = "100%"
         below = widgets.HBox(
             [
-                widgets.Box([BokehModel(self.overhead.root)], layout=widgets.Layout(flex="3 1 320px", min_width="0")),
-                widgets.Box([BokehModel(self.budget.root)], layout=widgets.Layout(flex="2 1 260px", min_width="0")),
+                widgets.VBox([self.figures[1]], layout=widgets.Layout(flex="3 1 380px", min_width="0")),
+                widgets.VBox([self.figures[2]], layout=widgets.Layout(flex="2 1 300px", min_width="0")),
             ],
             layout=widgets.Layout(flex_flow="row wrap"),
         )
         super().__init__(
-            [self._notice, self._advice, self._summary, BokehModel(self.memory_map.root), below, self._tabs],
-            layout=widgets.Layout(flex="1 1 600px", min_width="0"),
+            [self._notice, self._advice, self._summary, self.figures[0], below, self._tabs],
+            layout=widgets.Layout(width="100%", min_width="0"),
         )
 
     def show(self, outcome: Outcome, rules: RuleSet | None = None) -> None:
@@ -70,6 +73,11 @@ class OutcomeView(widgets.VBox):
         self.overhead.update((("single memslot", outcome.single.cost), (outcome.rules, outcome.cost)))
         self._advise(outcome, rules)
         self._show_tab(None)
+
+    def refresh(self) -> None:
+        """Make views to come show the newest data."""
+        for figure in self.figures:
+            figure.refresh()
 
     def _advise(self, outcome: Outcome, rules: RuleSet | None) -> None:
         """Offer changes that help, each a button that makes it."""

@@ -3,9 +3,8 @@
 from typing import Any, Protocol
 
 import ipywidgets as widgets
-from jupyter_bokeh import BokehModel
 
-from workbook.explorer.bokehjs import load_bokehjs
+from workbook.explorer.figure import Figure
 
 __all__ = ("Picture",)
 
@@ -23,9 +22,13 @@ class Picture(widgets.VBox):
     """Shows a chart; its `repr` is the chart's description, which nbval compares."""
 
     def __init__(self, chart: Chart) -> None:
-        load_bokehjs()
         self.chart = chart
-        super().__init__([BokehModel(chart.root)])
+        self.figure = Figure(chart.root)
+        super().__init__([self.figure])
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        self.figure.refresh()
+        return super()._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:
         return self.chart.describe()

@@ -6,10 +6,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from workbook.lib.errors import WorkbookError
-from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
-from workbook.lib.timeline import Step, timeline
+from workbook.lib.timeline import Step
 
 __all__ = ("TimelineBar",)
 
@@ -44,12 +42,9 @@ class TimelineBar(widgets.VBox):
         position: int = self._slider.value
         return position
 
-    def show(self, scenario: Scenario, rules: Any = None) -> None:
-        """Show the steps of a scenario, at its end."""
-        try:
-            self.steps = timeline(scenario, rules)
-        except WorkbookError:
-            self.steps = ()
+    def show(self, steps: tuple[Step, ...]) -> None:
+        """Show the steps of an outcome, at its end."""
+        self.steps = steps
         last = max(len(self.steps) - 1, 0)
         self._quiet = True
         try:

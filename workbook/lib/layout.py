@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from . import mtree
 from .backend import UINT_MAX
 from .flatview import Change, FlatView
 from .memory_device import MemoryDevice
 from .pc import boot_slots
+from .region import MemoryRegion
 from .rules.base import Decision
 from .virtio_mem import PluggedBlocks
 
@@ -167,8 +169,12 @@ class Layout:
         In address order.
     consumers
         KVM first (if used), then every vhost back end.
+    root
+        The device-memory container with everything in it; None where there is none.
     view
         Flat view of device memory.
+    accelerators
+        What ``info mtree -f`` prints behind a range, once per KVM address space that shares the view.
     """
 
     rules: str
@@ -179,11 +185,13 @@ class Layout:
     consumers: tuple[Consumer, ...]
     view: FlatView
     warnings: tuple[str, ...]
+    root: MemoryRegion | None = None
+    accelerators: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, machine: "Machine") -> "Layout":
         """Take the picture of a machine."""
-        pc = machine.layout
+        pc, spaces = machine.layout, len(machine.kvm_used)
         pieces = (RamPiece(0, pc.below_4g), RamPiece(pc.above_4g_start, pc.above_4g))
         return cls(
             rules=machine.rules.name,
@@ -192,7 +200,10 @@ class Layout:
             size=pc.device_memory_size,
             devices=tuple(DeviceLayout.of(one) for one in sorted(machine.devices, key=lambda one: one.addr)),
             consumers=_consumers(machine),
+            root=machine.device_memory,
             view=machine.view,
+            # on pc both KVM address spaces share one flat view; q35's SMM space always has one of its own
+            accelerators=("KVM",) * (spaces if machine.scenario.chipset == "pc" else min(spaces, 1)),
             warnings=tuple(machine.warnings),
         )
 
@@ -205,6 +216,15 @@ class Layout:
     def memslot_bases(self) -> Bytes:
         """Guest-physical start of every memslot of `memslot_sizes`."""
         return np.fromiter((one.start for one in self.view), dtype=np.int64, count=len(self.view))
+
+    def info_mtree(self, *, flat: bool = False) -> str:
+        """Return QEMU's text for the device-memory part of ``info mtree``, or of ``info mtree -f``.
+
+        Indented as QEMU does inside the system address space; lines are joined without a last newline.
+        """
+        if flat:
+            return "\n".join(mtree.flat_lines(self.view, accelerators=self.accelerators))
+        return "\n".join(mtree.tree_lines(self.root, level=2)) if self.root else ""
 
     def changes(self, to: "Layout") -> tuple[Change, ...]:
         """Return what memory listeners see when this layout becomes `to`."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, TypeVar
 
-from . import cmdline, libvirt, memory_device, mtree, vhost
+from . import cmdline, libvirt, memory_device, vhost
 from .backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE, VhostBackend, VhostCount, smallest_limit
 from .errors import Abort, BadInput, Refusal, WorkbookError
 from .flatview import FlatView, render
@@ -179,12 +179,7 @@ class Machine:
 
         Indented as QEMU does inside the system address space; lines are joined without a last newline.
         """
-        if flat:
-            # on pc both KVM address spaces share one flat view; q35's SMM space always has one of its own
-            spaces = len(self.kvm_used) if self.scenario.chipset == "pc" else min(len(self.kvm_used), 1)
-            return "\n".join(mtree.flat_lines(self.view, accelerators=("KVM",) * spaces))
-        root = self.device_memory
-        return "\n".join(mtree.tree_lines(root, level=2)) if root else ""
+        return self.picture.info_mtree(flat=flat)
 
     def query_memory_devices(self) -> list[dict[str, Any]]:
         """Return the data of QMP ``query-memory-devices``, in address order."""

@@ -6,43 +6,17 @@ from functools import cached_property
 from typing import Any
 
 from .cmdline import write_argv
-from .errors import Refusal, WorkbookError
+from .errors import WorkbookError
 from .layout import Layout
-from .machine import Machine
 from .overhead import KvmCost, KvmHost
 from .rules import RULE_SETS, get
 from .rules.base import RuleSet
 from .scenario import Scenario
 from .settings import SETTINGS
 from .size import format_size
+from .timeline import Problem, Step, timeline
 
 __all__ = ("Outcome", "Problem", "kvm_host", "vary")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why there is nothing, or not all, to show.
-
-    Attributes
-    ----------
-    message
-        QEMU's words, or one clear line about the input.
-    advice
-        What to do; may be empty.
-    by_qemu
-        Whether QEMU would say so.
-    """
-
-    message: str
-    advice: str
-    by_qemu: bool
-
-    @classmethod
-    def of(cls, error: WorkbookError) -> "Problem":
-        """Take what an error has to say."""
-        if isinstance(error, Refusal):
-            return cls(error.message, error.advice, by_qemu=True)
-        return cls(str(error), "", by_qemu=False)
 
 
 def kvm_host(scenario: Scenario) -> KvmHost:
@@ -56,47 +30,56 @@ class Outcome:
 
     Attributes
     ----------
-    layout
-        What the machine looks like; None where QEMU would not start.
-    problem
-        The refusal that ended it; None where all went well. With a layout, an action was refused.
-    info_mtree, info_mtree_flat
-        QEMU's texts; empty without a layout.
+    steps
+        The start and every action; empty where QEMU would not start.
+    refusal
+        Why it would not start.
     """
 
     scenario: Scenario
     rules: str
-    layout: Layout | None
-    problem: Problem | None = None
-    info_mtree: str = ""
-    info_mtree_flat: str = ""
+    steps: tuple[Step, ...] = ()
+    refusal: Problem | None = None
 
     @classmethod
     def of(cls, scenario: Scenario, rules: RuleSet | str | None = None) -> "Outcome":
         """Play `scenario`; never raises for what QEMU would refuse."""
         chosen = get(rules if rules is not None else scenario.rules)
-        problem, machine = None, None
         try:
-            machine = Machine(replace(scenario, actions=()), chosen)
-            for action in scenario.actions:
-                machine.act(action)
+            return cls(scenario, chosen.name, timeline(scenario, chosen))
         except WorkbookError as error:
-            problem = Problem.of(error)
-        if machine is None:
-            return cls(scenario, chosen.name, None, problem)
-        return cls(
-            scenario,
-            chosen.name,
-            machine.picture,
-            problem,
-            machine.info_mtree(),
-            machine.info_mtree(flat=True),
-        )
+            return cls(scenario, chosen.name, refusal=Problem.of(error))
 
     @classmethod
     def refused(cls, problem: Problem, rules: str) -> "Outcome":
         """Return the outcome of something that never became a scenario."""
-        return cls(Scenario(rules=rules), rules, None, problem)
+        return cls(Scenario(rules=rules), rules, refusal=problem)
+
+    def after(self, actions: int) -> "Outcome":
+        """Return the outcome after so many actions; nothing is played again."""
+        scenario = replace(self.scenario, actions=self.scenario.actions[:actions])
+        return replace(self, scenario=scenario, steps=self.steps[: actions + 1])
+
+    @property
+    def layout(self) -> Layout | None:
+        """What the machine looks like at the end; None where QEMU would not start."""
+        return self.steps[-1].layout if self.steps else None
+
+    @property
+    def problem(self) -> Problem | None:
+        """The refusal of the start, or of the last action that was refused; None where all went well."""
+        refused = (one.problem for one in reversed(self.steps) if one.problem)
+        return self.refusal or next(refused, None)
+
+    @property
+    def info_mtree(self) -> str:
+        """QEMU's text for the device memory; empty where there is none."""
+        return self.layout.info_mtree() if self.layout else ""
+
+    @property
+    def info_mtree_flat(self) -> str:
+        """QEMU's text for the flat view of the device memory."""
+        return self.layout.info_mtree(flat=True) if self.layout else ""
 
     @cached_property
     def cost(self) -> KvmCost:

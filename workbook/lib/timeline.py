@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass, replace
 
-from .errors import WorkbookError
+from .errors import Abort, Refusal, WorkbookError
 from .flatview import Change, ChangeKind
 from .layout import Layout
 from .machine import Machine
-from .outcome import Problem
 from .rules import get
 from .rules.base import RuleSet
 from .scenario import Action, Scenario
 from .size import format_size
 
-__all__ = ("Step", "timeline")
+__all__ = ("Problem", "Step", "timeline")
 
 _WORDS = {
     "settle": "guest follows",
@@ -23,6 +22,32 @@ _WORDS = {
     "vhost_start": "guest starts the device",
     "device_del": "device_del",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why there is nothing, or not all, to show.
+
+    Attributes
+    ----------
+    message
+        QEMU's words, or one clear line about the input.
+    advice
+        What to do; may be empty.
+    by_qemu
+        Whether QEMU would say so.
+    """
+
+    message: str
+    advice: str
+    by_qemu: bool
+
+    @classmethod
+    def of(cls, error: WorkbookError) -> "Problem":
+        """Take what an error has to say."""
+        if isinstance(error, Refusal):
+            return cls(error.message, error.advice, by_qemu=True)
+        return cls(str(error), "", by_qemu=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,12 +106,14 @@ def timeline(scenario: Scenario, rules: RuleSet | str | None = None) -> tuple[St
     machine = Machine(replace(scenario, actions=()), get(rules if rules is not None else scenario.rules))
     steps = [Step(None, machine.picture, ())]
     for action in scenario.actions:
-        problem = None
+        problem, aborted = None, False
         try:
             machine.act(action)
         except WorkbookError as error:
-            problem = Problem.of(error)
+            problem, aborted = Problem.of(error), isinstance(error, Abort)
         before, after = steps[-1].layout, machine.picture
         changes = tuple(one for one in before.changes(after) if one.kind is not ChangeKind.NOP)
         steps.append(Step(action, after, changes, problem))
+        if aborted:
+            break
     return tuple(steps)

@@ -1,0 +1,44 @@
+"""A Bokeh figure as a widget that shows the newest data wherever and whenever it is displayed.
+
+`jupyter_bokeh` sends changes to the views that exist and builds a new view from what the figure held when its
+widget was made. A figure that changed before it was first shown, or before the page was loaded again, would show
+old data; so the snapshot is taken anew for every display.
+"""
+
+from functools import cache
+from typing import Any
+
+from bokeh.io import output_notebook
+from bokeh.models import LayoutDOM
+from bokeh.resources import Resources
+from jupyter_bokeh import BokehModel
+
+__all__ = ("Figure", "load_bokehjs")
+
+
+@cache
+def load_bokehjs() -> None:
+    """Load BokehJS into the notebook once, from the installed package: no network.
+
+    A figure that is shown before BokehJS is there fails with "Could not create a view for model id".
+    """
+    output_notebook(Resources("inline", components=["bokeh"]), hide_banner=True)
+
+
+class Figure(BokehModel):
+    """A `BokehModel` whose snapshot can be renewed."""
+
+    def __init__(self, root: LayoutDOM, **traits: Any) -> None:
+        load_bokehjs()
+        super().__init__(root, **traits)
+
+    def refresh(self) -> None:
+        """Take a new snapshot for views to come."""
+        self.render_bundle = self._model_to_traits(self._model)
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Hand the whole state to a front-end: with a new snapshot, as a page that was loaded again needs."""
+        if key is None:
+            self._trait_values["render_bundle"] = self._model_to_traits(self._model)
+        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        return state
