@@ -9,6 +9,8 @@ from hypothesis import given, settings, strategies as st
 
 from workbook.lib.backend import UINT_MAX
 from workbook.lib.errors import BadInput, Refusal
+from workbook.lib.machine import Machine
+from workbook.lib.overhead import KvmHost
 from workbook.lib.rules import RULE_SETS, Budget, Decision, Rfc2021, RuleSet, Trace, get
 from workbook.lib.size import GiB, KiB, MiB, TiB
 from workbook.lib.sweep import (
@@ -20,8 +22,10 @@ from workbook.lib.sweep import (
     Point,
     Result,
     Verdict,
+    after,
     chunks,
     flips,
+    metadata,
     sweep,
 )
 
@@ -99,6 +103,13 @@ DENSE: Final[dict[str, dict[str, Any]]] = {
         "max_memslots": [0, 1, 2, 3, 5, 7, 64, 100, 1023, 1024, 1025, 65535],
         "vhost_free": [ABSENT, 8, 64, 509],
         "vhost_max": 509,
+    },
+    "blocks": {
+        "region_size": [GiB * number for number in range(1, 600, 7)],
+        "device_memory_size": [600 * GiB],
+        "block_size": [GiB * number for number in (1, 3, 4, 5, 100, 1024)],
+        "kvm_max": 600,
+        "kvm_free": list(range(0, 600, 50)),
     },
 }
 
@@ -285,3 +296,41 @@ def test_flips() -> None:
     assert flips(result.count, 1).shape == (20, 1)
     assert flips(result.count, 1)[:, 0].tolist() == (limits >= 509).tolist()
     assert not flips(result.verdict, 0).any()
+
+
+@pytest.mark.parametrize(("name", "mapped"), [("single", 1), ("rfc-2021", 0), ("qemu-8.2", 0)])
+def test_after_a_device(name: str, mapped: int) -> None:
+    """Plugging on paper is plugging in the machine: budgets of the machine after each of three equal devices."""
+    objects = "".join(f"-object memory-backend-ram,id=mem{number},size=100G " for number in range(4))
+    vm = Machine.from_qemu_args(f"-accel kvm -m 4G,maxmem=304G {objects}", rules=name, kvm_slots=600)
+
+    def seen(budget: Budget) -> tuple[int, ...]:
+        return budget.used_region_size, budget.required, budget.used, budget.kvm_free or 0
+
+    before = vm.budget
+    grid = Grid(
+        region_size=100 * GiB, device_memory_size=before.device_memory_size, kvm_max=600, kvm_free=before.kvm_free
+    )
+    more = {} if name == "rfc-2021" else {"dynamic_memslots": True}
+    for number in range(4):
+        result = sweep(name, grid)
+        accepted = result.verdict[0] == Verdict.ACCEPTED
+        assert accepted == (number < 3)
+        if accepted:
+            vm.device_add("virtio-mem-pci", f"vm{number}", memdev=f"mem{number}", **more)
+        grid = after(grid, result, mapped=mapped)
+        (point,) = grid.points()
+        assert seen(point.budget) == seen(vm.budget)
+
+
+def test_metadata() -> None:
+    """The cover letter's 500 GiB with a tenth plugged: what `KvmHost` says of the memslots that are then mapped."""
+    host = KvmHost(tdp_mmu=False)
+    grid = Grid(region_size=500 * GiB, device_memory_size=1021 * GiB, kvm_max=32764, kvm_free=32755)
+    expected_sizes = {"single": [500 * GiB], "rfc-2021": [GiB] * 51, "qemu-8.2": [4 * GiB] * 13}
+    for name, mapped in expected_sizes.items():
+        assert metadata(name, grid, host, plugged=0.1).tolist() == [host.metadata(mapped).total]
+    assert metadata("rfc-2021", grid, host, plugged=0).tolist() == [0]
+    assert metadata("single", grid, host, plugged=0).tolist() == [host.metadata([500 * GiB]).total]
+    with pytest.raises(BadInput, match=r"plugged 1\.5 .* 0 to 1"):
+        metadata("single", grid, host, plugged=1.5)

@@ -16,7 +16,8 @@ is done in QEMU's order, as the scalar model does it.
 from .evaluation import CHUNK, Chunk, chunks, sweep
 from .forms import VECTOR_FORMS, VectorForm
 from .grid import ABSENT, LARGEST_SIZE, Grid, Point
-from .result import Result, Verdict, flips
+from .metadata import metadata
+from .result import Result, Verdict, after, flips
 
 __all__ = (
     "ABSENT",
@@ -29,7 +30,9 @@ __all__ = (
     "Result",
     "VectorForm",
     "Verdict",
+    "after",
     "chunks",
     "flips",
+    "metadata",
     "sweep",
 )

@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from .grid import Ints, Slices
+from .grid import ABSENT, Grid, Ints, Slices
 
-__all__ = ("Result", "Verdict", "flips")
+__all__ = ("Result", "Verdict", "after", "flips")
 
 
 class Verdict(IntEnum):
@@ -59,6 +59,37 @@ class Result:
     def nbytes(self) -> int:
         """Bytes of all arrays."""
         return self.limit.nbytes + self.count.nbytes + self.memslot_size.nbytes + self.verdict.nbytes
+
+
+def after(grid: Grid, result: Result, *, mapped: int = 0) -> Grid:
+    """Return the environments once each device is plugged, where it could be, and its guest uses nothing yet.
+
+    Parameters
+    ----------
+    mapped
+        Memslots that the device maps by being plugged: 1 where its RAM is mapped directly, otherwise 0.
+
+    Returns
+    -------
+    The same grid with more used space and more promised memslots; where the device was refused, as it was.
+    """
+    plugged = result.verdict == Verdict.ACCEPTED
+    free = {
+        name: np.where(column == ABSENT, ABSENT, np.maximum(column - mapped * plugged, 0))
+        for name, column in (("kvm_free", grid.kvm_free), ("vhost_free", grid.vhost_free))
+    }
+    return Grid(
+        region_size=grid.region_size,
+        device_memory_size=grid.device_memory_size,
+        used_region_size=grid.used_region_size + grid.region_size * plugged,
+        required=grid.required + result.count * plugged,
+        used=grid.used + mapped * plugged,
+        kvm_max=grid.kvm_max,
+        vhost_max=grid.vhost_max,
+        block_size=grid.block_size,
+        max_memslots=grid.max_memslots,
+        **free,
+    )
 
 
 def flips(values: Result | npt.NDArray[Any], axis: int) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,57 @@
+"""KVM's metadata over a grid: what the memslots cost that are mapped once part of every device is plugged."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from workbook.lib.errors import BadInput
+from workbook.lib.overhead import KvmHost
+from workbook.lib.rules import RuleSet, get
+from workbook.lib.size import round_up
+from workbook.lib.virtio_mem import HOST_PAGE, VirtioMemDevice, default_block_size
+
+from .grid import Grid, Ints, Point
+
+__all__ = ("metadata",)
+
+
+def metadata(rules: RuleSet | str, grid: Grid, host: KvmHost, *, plugged: float) -> Ints:
+    """Return the bytes of KVM's metadata for the memslots that each device has mapped.
+
+    The scalar device model decides what is mapped and `KvmHost` what that costs, to the page, one point after the
+    other: this is for the thousands of points of a picture. Whether the device can be plugged does not matter here.
+
+    Parameters
+    ----------
+    plugged
+        Share of each device that is requested, and that the guest has plugged from the device's start, 0 to 1;
+        rounded up to whole blocks.
+
+    Raises
+    ------
+    BadInput
+        The share is not from 0 to 1, or a memslot is larger than KVM takes.
+    """
+    if not 0 <= plugged <= 1:
+        raise BadInput(f"plugged {plugged!r} is a share of the device: give a number from 0 to 1")
+    rules = get(rules)
+    costs = [_cost(rules, point, host, plugged) for point in grid.points()]
+    return np.array(costs, np.int64).reshape(grid.shape)
+
+
+def _cost(rules: RuleSet, point: Point, host: KvmHost, plugged: float) -> int:
+    dynamic = rules.is_dynamic(dynamic_memslots=True)
+    decision = rules.decide(*point) if dynamic else rules.whole(point.region_size)
+    block_size = point.block_size or default_block_size(HOST_PAGE)
+    size = min(round_up(int(plugged * point.region_size), block_size), point.region_size)
+    device = VirtioMemDevice(rules, decision, block_size, addr=0, region_size=point.region_size, requested_size=size)
+    device.plug(0, size)
+    if not device.mapped:
+        return 0
+    *others, last = device.mapped
+    return len(others) * _of_slot(host, decision.memslot_size) + _of_slot(host, decision.size(last))
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_slot(host: KvmHost, size: int) -> int:
+    return host.metadata([size]).total
