@@ -35,7 +35,7 @@ _LEGEND: Final = {
     "unmapped": "not mapped",
     "empty": "mapped, empty",
     "partly": "mapped, partly plugged",
-    "full": "mapped, all plugged",
+    "full": "mapped, full",
     "plugged": "plugged",
     "requested": "requested",
     "usable": "usable region",

@@ -1,7 +1,7 @@
 """How charts look: colours, hatches and fonts for light and dark pages.
 
-Colours are Okabe and Ito's (Color Universal Design, 2008), which stay apart for every kind of colour vision; a hatch
-or a dash says the same a second time. Backgrounds are transparent: the page's shows through.
+Colours are Okabe and Ito's (Color Universal Design, 2008), which stay apart for every kind of colour vision, some of
+them darker so that they stand out from white; a hatch or a dash says the same a second time. Backgrounds are transparent: the page's shows through.
 """
 
 from collections.abc import Mapping, Sequence
@@ -146,7 +146,7 @@ class Theme:
             inactive_fill_alpha=0.7,
             margin=4,
             padding=2,
-            spacing=14,
+            spacing=10,
             label_standoff=6,
             glyph_width=18,
             glyph_height=14,
@@ -198,7 +198,7 @@ def legend_of(plot: figure, roles: Mapping[str, str], theme: Theme, *, columns: 
     )
 
 
-BLUE, SKY, GREEN, YELLOW = "#0072B2", "#56B4E9", "#009E73", "#F0E442"
+BLUE, SKY, YELLOW = "#0072B2", "#56B4E9", "#F0E442"
 ORANGE, VERMILION, PURPLE, BLACK, WHITE = "#E69F00", "#D55E00", "#CC79A7", "#111111", "#FFFFFF"
 
 _LIGHT: Final = Theme(
@@ -209,7 +209,7 @@ _LIGHT: Final = Theme(
     faint="#E3E6EA",
     accent=BLUE,
     alarm="#B3261E",
-    series=(BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, "#8C7A00"),
+    series=(BLUE, VERMILION, "#00805E", "#B0528A", "#B77E00", BLACK, "#2E86B8", "#7A6A00"),
     looks={
         "ram": Look("#8A919B", "#5A6068", BLACK, alpha=0.9),
         "container": Look("#F4F5F7", "#8A919B", "#1A1C1F"),
@@ -219,8 +219,8 @@ _LIGHT: Final = Theme(
         "empty": Look("#D6EAF8", BLUE, "#1A1C1F", hatch="."),
         "partly": Look(SKY, BLUE, BLACK, hatch="/"),
         "full": Look(BLUE, "#FFFFFF", WHITE),
-        "plugged": Look(GREEN, "#00654A", WHITE),
-        "requested": Look(VERMILION, VERMILION, WHITE),
+        "plugged": Look("#00805E", "#00543E", WHITE),
+        "requested": Look(VERMILION, VERMILION, BLACK),
         "usable": Look("#FFFFFF", VERMILION, "#1A1C1F", hatch="`"),
         "gap": Look("#F4F5F7", "#C3C8CE", "#1A1C1F", hatch="/"),
         "boot": Look("#8A919B", "#5A6068", BLACK),
@@ -229,7 +229,7 @@ _LIGHT: Final = Theme(
         "free": Look("#FFFFFF", "#9AA2AC", "#1A1C1F"),
         "over": Look(VERMILION, "#8A3C00", BLACK, hatch="x"),
         "del": Look(PURPLE, "#7A2F5B", BLACK, hatch="\\"),
-        "add": Look(GREEN, "#00654A", WHITE),
+        "add": Look("#00805E", "#00543E", WHITE),
         "nop": Look("#E3E6EA", "#8A919B", "#1A1C1F"),
     },
 )
