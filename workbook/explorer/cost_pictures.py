@@ -16,7 +16,7 @@ from workbook.lib.outcome import Outcome
 from workbook.lib.overhead import Cost, KvmHost
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
-from workbook.lib.size import GiB, MiB, TiB, format_size
+from workbook.lib.size import GiB, MiB, TiB, format_size, round_up
 
 __all__ = (
     "bars_of",
@@ -29,8 +29,11 @@ __all__ = (
     "update_times_chart",
 )
 
-PLUGGED: Final = tuple(MiB << power for power in range(1, 21))
-"""2 MiB to 1 TiB."""
+PLUGGED: Final = (
+    *(MiB << power for power in range(1, 10)),
+    *(round_up(int(GiB * 2 ** (step / 8)), 2 * MiB) for step in range(81)),
+)
+"""2 MiB to 1 TiB, eight to a doubling from 1 GiB on."""
 MEMSLOTS: Final = tuple(128 * MiB << power for power in range(14))
 """128 MiB to 1 TiB."""
 
@@ -139,7 +142,7 @@ def update_times_chart(hosts: Sequence[MeasuredHost]) -> Picture:
 
 
 def _times(title: str, curves: Mapping[str, Points]) -> Picture:
-    chart = Curves(title, x_title="memslots", y_title="ms", x_unit="count", y_log=True)
+    chart = Curves(title, x_title="memslots", y_title="time, ms", x_unit="count", y_log=True)
     for axis in (chart.figure.xaxis[0], chart.figure.yaxis[0]):
         axis.ticker = LogTicker(desired_num_ticks=6)
     chart.update(curves)

@@ -70,7 +70,11 @@ class Explorer(widgets.VBox):
         theme: Theme = "light",
     ) -> None:
         self._own_rules = rules
-        self._state = _State(_scenario_of(scenario), None if compare is None else _scenario_of(compare))
+        first = _scenario_of(scenario)
+        self._state = _State(
+            first if rules is None else replace(first, rules=rules.name),
+            None if compare is None else _scenario_of(compare),
+        )
         self._past: list[_State] = []
         self._future: list[_State] = []
         self._sent = True
@@ -232,18 +236,26 @@ class Explorer(widgets.VBox):
         self.saved.value = self.scenario.to_json()
         self.buttons["undo"].disabled = not self._past
         self.buttons["redo"].disabled = not self._future
-        self._whole = Outcome.of(self.scenario, self._own_rules)
-        self._other = None if self._state.other is None else Outcome.of(self._state.other)
+        self._whole = self._outcome_of(self.scenario)
+        self._other = None if self._state.other is None else self._outcome_of(self._state.other)
         self.timeline.show(self._whole.steps)
         if self._other is not None:
             self.other_view.show(self._other)
         self._draw(self._whole)
 
+    def _outcome_of(self, scenario: Scenario) -> Outcome:
+        """Play a scenario: under the user's own rule set where it names that."""
+        return Outcome.of(scenario, self._rules_of(scenario))
+
+    def _rules_of(self, scenario: Scenario) -> RuleSet | None:
+        own = self._own_rules
+        return own if own is not None and own.name == scenario.rules else None
+
     def _scrubbed(self, position: int) -> None:
         self._draw(self._whole.after(position))
 
     def _draw(self, outcome: Outcome) -> None:
-        self.view.show(outcome, self._own_rules)
+        self.view.show(outcome, self._rules_of(outcome.scenario))
         self._difference.value = "" if self._other is None else difference(outcome, self._other)._repr_html_()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:

@@ -51,13 +51,13 @@ class MeasureButton(widgets.VBox):
         refusal = host.refusal
         self.button = widgets.Button(
             description="Measure this host now",
-            icon="tachometer",
+            icon="clock-o",
             disabled=refusal is not None,
             button_style="" if refusal else "primary",
-            layout=widgets.Layout(width="14em"),
+            layout=widgets.Layout(width="auto", flex="0 0 auto"),
         )
         self.button.on_click(self._measure)
-        self._bar = widgets.IntProgress(max=host.steps, layout=widgets.Layout(width="16em", visibility="hidden"))
+        self._bar = widgets.IntProgress(max=host.steps, layout=widgets.Layout(width="16em", display="none"))
         self._status = widgets.HTML(
             _said(refusal or "Takes five to twenty seconds; all memory is given back.", bad=bool(refusal))
         )
@@ -70,7 +70,7 @@ class MeasureButton(widgets.VBox):
 
     def _measure(self, _button: Any) -> None:
         self.button.disabled = True
-        self._bar.value, self._bar.layout.visibility = 0, "visible"
+        self._bar.value, self._bar.layout.display = 0, ""
         try:
             measured, left_out = self._host.measure(self._step)
         except WorkbookError as error:
@@ -78,7 +78,7 @@ class MeasureButton(widgets.VBox):
         else:
             self._show(measured, left_out)
         finally:
-            self._bar.layout.visibility = "hidden"
+            self._bar.layout.display = "none"
             self.button.disabled = False
 
     def _step(self, what: str) -> None:

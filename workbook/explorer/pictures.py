@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from workbook.charts import Curves, MemoryMap, OverheadBars
+from workbook.charts import Curves, ListenerEvents, MemoryMap, OverheadBars
 from workbook.explorer.picture import Picture
 from workbook.lib.outcome import Outcome, vary
 from workbook.lib.presets import PRESETS
@@ -11,13 +11,21 @@ from workbook.lib.scenario import Scenario
 from workbook.lib.settings import SETTINGS
 from workbook.lib.size import GiB
 
-__all__ = ("map_of", "memslots_over_size", "overhead_of", "overhead_of_presets")
+__all__ = ("last_events_of", "map_of", "memslots_over_size", "overhead_of", "overhead_of_presets")
 
 
 def map_of(scenario: Scenario | str, rules: RuleSet | str | None = None) -> Picture:
     """Return the memory map of a scenario or a preset."""
     chart = MemoryMap()
     chart.update(Outcome.of(_scenario(scenario), rules).layout)
+    return Picture(chart)
+
+
+def last_events_of(scenario: Scenario | str, rules: RuleSet | str | None = None) -> Picture:
+    """Return what memory listeners were told by the last action of a scenario, in their order."""
+    chart = ListenerEvents()
+    steps = Outcome.of(_scenario(scenario), rules).steps
+    chart.update(steps[-1].changes if steps else ())
     return Picture(chart)
 
 
