@@ -54,6 +54,8 @@ def read_argv(
     Refusal
         A property or size that QEMU refuses.
     """
+    if not isinstance(vhost_slots or {}, Mapping):
+        raise BadInput(f"vhost_slots must map device ids to limits, not be {vhost_slots!r:.60}")
     reader = _Reader(rules, dict(vhost_slots or {}))
     for option, value in options_of(argv, _READ):
         reader.take(option, value)

@@ -64,6 +64,8 @@ def backend_from_object(given: Mapping[str, Any]) -> MemoryBackend:
     Refusal
         Its id or size is missing, or a property is not taken.
     """
+    if not isinstance(given, Mapping):
+        raise BadInput(f"an object must be given as its properties, not as {given!r:.60}")
     backend = backend_of(Properties(given, Dialect.OBJECT))
     if backend is None:
         raise BadInput(f"object {given.get('qom-type')!r:.60} is not modelled: known are {', '.join(_BACKENDS)}")

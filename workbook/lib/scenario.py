@@ -7,6 +7,7 @@ one, a report embeds one. `workbook.lib.machine.Machine` brings it to life.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
+from numbers import Integral
 from types import UnionType
 from typing import Any, ClassVar, Final, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -39,8 +40,12 @@ _VIRTIO_MEM_RANGES: Final = {
 }
 
 
-def _check_range(name: str, value: int | None, most: int, *, least: int = 0) -> None:
-    if value is not None and not least <= value <= most:
+def _check_range(name: str, value: Any, most: int, *, least: int = 0) -> None:
+    if value is None:
+        return
+    if not isinstance(value, Integral):
+        raise BadInput(f"{name} must be a whole number, not {value!r:.60}")
+    if not least <= int(value) <= most:
         raise BadInput(f"{name} is out of range: {least} to {most:#x} is allowed")
 
 
