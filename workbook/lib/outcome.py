@@ -9,7 +9,7 @@ from .cmdline import write_argv
 from .errors import WorkbookError
 from .layout import Layout
 from .overhead import KvmCost, KvmHost
-from .rules import RULE_SETS, get
+from .rules import RULE_SETS
 from .rules.base import RuleSet
 from .scenario import Scenario
 from .settings import SETTINGS
@@ -44,11 +44,11 @@ class Outcome:
     @classmethod
     def of(cls, scenario: Scenario, rules: RuleSet | str | None = None) -> "Outcome":
         """Play `scenario`; never raises for what QEMU would refuse."""
-        chosen = get(rules if rules is not None else scenario.rules)
+        name = rules.name if isinstance(rules, RuleSet) else rules or scenario.rules
         try:
-            return cls(scenario, chosen.name, timeline(scenario, chosen))
+            return cls(scenario, name, timeline(scenario, rules))
         except WorkbookError as error:
-            return cls(scenario, chosen.name, refusal=Problem.of(error))
+            return cls(scenario, name, refusal=Problem.of(error))
 
     @classmethod
     def refused(cls, problem: Problem, rules: str) -> "Outcome":
