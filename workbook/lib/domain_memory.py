@@ -1,7 +1,8 @@
 """``<memory model=>`` of libvirt's domain XML: sizes, blocks, addresses, and what libvirt checks.
 
 Sources: https://libvirt.org/formatdomain.html#memory-devices and https://libvirt.org/kbase/memorydevices.html
-(``virtio-mem`` since libvirt 7.9, ``dynamicMemslots`` since 10.1); src/qemu/qemu_validate.c.
+(``virtio-mem`` since libvirt 7.9, ``dynamicMemslots`` since 10.1); refusals compared with libvirt 11.3, which wants a
+``<block>`` although its documentation does not.
 """
 
 from dataclasses import dataclass
@@ -12,12 +13,12 @@ from . import domain_xml as xml
 from .errors import BadInput
 from .size import GiB, KiB, MiB, format_size, round_up
 
-__all__ = ("DEFAULT_BLOCK", "PAGES", "MemoryElement", "page_of")
+__all__ = ("MIN_BLOCK", "PAGES", "MemoryElement", "page_of")
 
 MODULE_GRANULE: Final = 2 * MiB
 """To which libvirt rounds memory devices on x86 (a DIMM of 511 MiB becomes one of 512 MiB)."""
-DEFAULT_BLOCK: Final = 2 * MiB
-"""What libvirt fills in where ``<block>`` is missing, and the least it takes: a transparent huge page of x86."""
+MIN_BLOCK: Final = 2 * MiB
+"""The least ``<block>``: a transparent huge page of x86."""
 PAGES: Final = {4 * KiB: "", 2 * MiB: "2M", GiB: "1G"}
 """Host pages of x86, and how the mount point of their files ends."""
 MODELS: Final = ("virtio-mem", "dimm", "virtio-pmem")
@@ -73,10 +74,12 @@ class MemoryElement:
         return 0 if value is None else xml.unsigned(value, where, base=16, most=(1 << 64) - 1)
 
     def check_virtio_mem(self) -> tuple[int, int]:
-        """Return block size and requested size, checked as libvirt does (src/qemu/qemu_validate.c)."""
-        block, requested = self.scaled("target/block", DEFAULT_BLOCK), self.scaled("target/requested")
+        """Return block size and requested size, checked as libvirt 11.3 does."""
+        block, requested = self.scaled("target/block"), self.scaled("target/requested")
         where = "<memory model='virtio-mem'>"
-        if block < DEFAULT_BLOCK or block & (block - 1):
+        if not block:
+            raise BadInput(f"{where} needs <target> with a <block>, such as <block unit='MiB'>2</block>")
+        if block < MIN_BLOCK or block & (block - 1):
             raise BadInput(f"{where} <block> is {format_size(block)}: libvirt takes a power of two from 2 MiB on")
         if requested > self.size:
             raise BadInput(
@@ -87,6 +90,11 @@ class MemoryElement:
                 raise BadInput(
                     f"{where} <{name}> is {format_size(value)}: it must be a multiple of <block>, {format_size(block)}"
                 )
+        if self.base("target/address") % block:
+            raise BadInput(
+                f"{where} <address base='{self.base('target/address'):#x}'>: "
+                f"it must be a multiple of <block>, {format_size(block)}"
+            )
         return block, requested
 
 

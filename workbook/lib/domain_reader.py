@@ -3,7 +3,9 @@
 Sources: libvirt's "Domain XML format" (https://libvirt.org/formatdomain.html: Memory Allocation, Memory Backing,
 CPU model and topology, Memory devices; ``dynamicMemslots`` since libvirt 10.1), the pairs of XML and command line in
 libvirt's own tests (tests/qemuxmlconfdata, libvirt 10 to 11), src/conf/domain_postparse.c (what ``<memory>`` counts)
-and src/qemu/qemu_domain.c (alignment, the automatic NUMA cell).
+and src/qemu/qemu_domain.c (alignment, the automatic NUMA cell). Compared with ``virsh domxml-to-native qemu-argv`` of
+libvirt 11.3 for some 260 generated domains: the same options, the same domains refused; only ``host-model`` is taken
+as the host's CPU here and spelled out there.
 
 libvirt counts differently from QEMU: ``<memory>`` is RAM *and* memory devices, ``-m size=`` is the RAM alone, which
 is the sum of the NUMA cells, or what the devices leave of ``<memory>``; ``<maxMemory>`` is ``maxmem=``;
@@ -41,8 +43,8 @@ def read_domain(
     A piece of it will do: ``<memory model='virtio-mem'>``, with ``<maxMemory>`` beside it or not, within any element
     or none. Then KVM, q35 and 4 GiB of RAM are taken where nothing is said, and just enough maximum memory.
 
-    Devices come in libvirt's order: memory devices before everything with a vhost back end. Several NUMA cells are
-    taken as one piece of RAM.
+    Devices come in the order in which QEMU makes them for libvirt: network back ends, memory devices, then
+    everything else with a vhost back end. Several NUMA cells are taken as one piece of RAM.
 
     Parameters
     ----------
@@ -91,6 +93,8 @@ class _Domain:
         self.whole = whole
         self.elements = xml.devices(domain, whole=whole)
         self.memory = [MemoryElement.of(one) for one in self.elements if one.tag == "memory"]
+        if sum(one.tag == "vsock" for one in self.elements) > 1:
+            raise BadInput("<vsock> is there twice: a domain has one at most")
         self.backing = xml.one(domain, "memoryBacking", whole=whole)
         self.cells = list(xml.children(xml.one(domain, "cpu/numa", whole=whole), "cell"))
         self.accel = self._accel()
@@ -116,8 +120,9 @@ class _Domain:
             argv += ["-object", json.dumps(boot)]
             if boot["id"] != "pc.ram":
                 argv += ["-numa", f"node,nodeid=0,memdev={boot['id']}"]
-        argv += self._memory_devices()
-        for tag in ("disk", "filesystem", "interface", "video", "hostdev", "vsock"):
+        # QEMU makes -netdev before any -device, wherever it stands
+        argv += self._vhost("interface") + self._memory_devices()
+        for tag in ("disk", "filesystem", "video", "hostdev", "vsock"):
             argv += self._vhost(tag)
         return argv + self._passed_through()
 
@@ -175,40 +180,46 @@ class _Domain:
     def _sizes(self) -> tuple[int, int | None, int]:
         """Return RAM, maximum memory (None where there is none) and DIMM slots."""
         added = sum(one.size for one in self.memory)
-        cells = sum(
-            round_up(xml.scaled(one.get("memory"), one.get("unit"), "<cell memory=>"), CELL_GRANULE)
-            for one in self.cells
-        )
+        cells = [xml.scaled(one.get("memory"), one.get("unit"), "<cell memory=>") for one in self.cells]
         total = self._scaled("memory")
         if self.cells:
-            ram = cells
+            initial, ram = sum(cells), sum(round_up(one, CELL_GRANULE) for one in cells)
         elif total is not None:
             if total < added:
                 raise BadInput(
                     f"<memory> is {format_size(total)}, less than the memory devices, {format_size(added)}: "
                     "it counts RAM and devices together"
                 )
-            ram = round_up(total - added, CELL_GRANULE)
+            initial, ram = total - added, round_up(total - added, CELL_GRANULE)
         elif self.whole:
             raise BadInput("<memory> is missing: give it, or NUMA cells with memory=")
         else:
-            ram = Scenario().ram
+            initial = ram = Scenario().ram
         if not ram:
             raise BadInput("the domain has no RAM: <memory> must exceed the memory devices, or give NUMA cells")
-        maxmem = self._maxmem(ram, added)
-        slots = xml.unsigned(xml.attribute(self._one("maxMemory"), ".", "slots") or "0", "<maxMemory slots=>")
-        return ram, maxmem, slots
+        return ram, self._maxmem(ram, initial + added), self._slots()
 
-    def _maxmem(self, ram: int, added: int) -> int | None:
+    def _slots(self) -> int:
+        maximum, dimms = self._one("maxMemory"), sum(one.model == "dimm" for one in self.memory)
+        if maximum is None:
+            return dimms
+        slots = xml.unsigned(xml.attribute(maximum, ".", "slots") or "0", "<maxMemory slots=>")
+        last = max(filter(None, map(self._dimm_slot, self.memory)), default=0)
+        if dimms and slots <= max(dimms - 1, last):
+            raise BadInput(
+                f"<maxMemory slots='{slots}'> has no slot {max(dimms - 1, last)}: every <memory model='dimm'> needs one"
+            )
+        return slots
+
+    def _maxmem(self, ram: int, total: int) -> int | None:
         given = self._scaled("maxMemory")
         if given is None:
             if self.memory and self.whole:
                 raise BadInput("<maxMemory> is missing: memory devices need it, at least <memory>")
             return ram + sum(one.aligned for one in self.memory) if self.memory else None
-        if given < ram + added:
+        if given < total:
             raise BadInput(
-                f"<maxMemory> is {format_size(given)}: it must be at least RAM and memory devices, "
-                f"{format_size(ram + added)}"
+                f"<maxMemory> is {format_size(given)}: it must be at least RAM and memory devices, {format_size(total)}"
             )
         return round_up(given, CELL_GRANULE)
 
@@ -254,6 +265,9 @@ class _Domain:
     def _memory_devices(self) -> list[str]:
         argv: list[str] = []
         taken = [self._dimm_slot(one) for one in self.memory if one.model == "dimm"]
+        twice = next((one for one in taken if one is not None and taken.count(one) > 1), None)
+        if twice is not None:
+            raise BadInput(f"<address type='dimm' slot='{twice}'> is there twice: every DIMM has its own slot")
         for one in self.memory:
             if one.node and one.node >= max(1, len(self.cells)) and (self.whole or self.cells):
                 raise BadInput(f"<memory model='{one.model}'> <node> is {one.node}: the NUMA cells end before it")
@@ -271,7 +285,7 @@ class _Domain:
                 props["node"] = one.node
             if one.model == "virtio-mem":
                 block, requested = one.check_virtio_mem()
-                props |= {"block-size": block, "requested-size": requested}
+                props |= {"block-size": block} | ({"requested-size": requested} if requested else {})
                 backend["reserve"] = False
                 props |= {"prealloc": True} if backend.pop("prealloc", False) else {}
             props |= {"memdev": backend["id"]}

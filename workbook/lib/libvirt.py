@@ -15,7 +15,7 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from .domain_alias import ALIAS_PREFIXES, COUNTED, Aliases, disk_name
-from .domain_memory import DEFAULT_BLOCK, PAGES
+from .domain_memory import PAGES
 from .domain_reader import domain_to_argv, read_domain
 from .domain_xml import QEMU_NAMESPACE
 from .errors import WorkbookError
@@ -104,7 +104,7 @@ def _differences(scenario: Scenario, names: dict[int, str], text: str) -> Iterat
                 yield from _fields(f"memory of {name}", asked, given, frozenset(("id",)))
     order = [index for name in (one.id for one in made.devices) for index, is_ in names.items() if is_ == name]
     if order != sorted(order):
-        yield "devices: libvirt plugs memory devices first, then those with a vhost back end"
+        yield "devices: network back ends come first, then memory devices, then other devices with a vhost back end"
 
 
 def _fields(what: str, asked: Any, given: Any, but: frozenset[str]) -> Iterator[str]:
@@ -152,7 +152,8 @@ class _Writer:
         self.memfd = any(one.kind == "memfd" for one in backends) or (vhost_user and not mapped)
         self.page = self.boot.page_size if self.boot and self.boot.page_size in PAGES else 4 * KiB
         self.access = self._access(shared=vhost_user or bool(self.boot and self.boot.share))
-        self.immediate = any(one.prealloc and one.page_size == 4 * KiB for one in backends)
+        pmem = (scenario.backend(one.memdev or "") for one in scenario.devices if isinstance(one, Pmem))
+        self.immediate = any(one.prealloc and one.page_size == 4 * KiB for one in (*backends, *pmem) if one)
         nodes = max((one.node for one in memory if isinstance(one, VirtioMem | Dimm)), default=0) + 1
         chunk = round_up(MiB, self.page)
         self.nodes = nodes if nodes <= MAX_NODES and scenario.ram >= nodes * chunk else 1
@@ -250,9 +251,10 @@ class _Writer:
         for index, device in memory:
             self._memory(ET.SubElement(group, "memory", model=device.type), index, device)
         for driver in _ORDER:
-            for index, one in vhost:
-                if one.driver == driver:
-                    self._vhost(group, index, one, counts)
+            alike = [(index, one) for index, one in vhost if one.driver == driver]
+            # a domain has one vsock
+            for index, one in alike[:1] if driver == "vhost-vsock-pci" else alike:
+                self._vhost(group, index, one, counts)
         if self.scenario.display:
             ET.SubElement(ET.SubElement(group, "video"), "model", type="vga", primary="yes")
 
@@ -262,10 +264,11 @@ class _Writer:
         netdev = isinstance(device, VhostDevice) and device.driver.startswith("netdev ")
         wanted = device.id or ""
         name = (wanted.removeprefix("host") if netdev else wanted).removeprefix("ua-")
-        is_own = name == self.aliases.default(prefix, number)
-        if not is_own and re.fullmatch(r"[A-Za-z0-9_-]+", name) and f"ua-{name}" not in self.aliases.used:
-            ET.SubElement(element, "alias", name=f"ua-{name}")
-        alias = self.aliases.take(element, prefix, number)
+        alias = self.aliases.default(prefix, number)
+        if name != alias and re.fullmatch(r"[A-Za-z0-9_-]+", name) and f"ua-{name}" not in self.aliases.used:
+            alias = f"ua-{name}"
+            ET.SubElement(element, "alias", name=alias)
+        self.aliases.used.append(alias)
         self.names[index] = f"host{alias}" if netdev else alias
         return self.names[index]
 
@@ -290,9 +293,7 @@ class _Writer:
         if isinstance(device, VirtioMem):
             if device.dynamic_memslots is not None and "dynamic-memslots" not in unknown:
                 target.set("dynamicMemslots", "yes" if device.dynamic_memslots else "no")
-            block = device.block_size or default_block_size(backend.page_size)
-            if device.block_size or block != DEFAULT_BLOCK:
-                _size(target, "block", block)
+            _size(target, "block", device.block_size or default_block_size(backend.page_size))
             _size(target, "requested", device.requested_size)
         address = device.addr if isinstance(device, Dimm) else device.memaddr
         if address and not isinstance(device, Dimm):
