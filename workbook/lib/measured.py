@@ -34,6 +34,8 @@ class MeasuredLayout:
         By the model of today.
     device_size, dynamic, plugged
         Of the virtio-mem device whose memslots these are; None for memslots made without a QEMU.
+    add_seconds
+        In which the memslots were made, all together; None for those of a device.
     """
 
     sizes: tuple[int, ...]
@@ -46,6 +48,7 @@ class MeasuredLayout:
     device_size: int | None = None
     dynamic: bool | None = None
     plugged: int | None = None
+    add_seconds: float | None = None
 
     @property
     def name(self) -> str:
@@ -83,6 +86,7 @@ class MeasuredLayout:
             device_size=row.get("device_size"),
             dynamic=row.get("dynamic_memslots"),
             plugged=row.get("plugged"),
+            add_seconds=row.get("add_seconds"),
         )
 
 
