@@ -4,14 +4,16 @@ A slider, a sweep's axis and a preset all go through these, so that they cannot 
 size" means for the memory backend behind the device.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
+from itertools import count as counted
 from typing import Any, Final, Literal
 
+from .backend import VHOST_KERNEL_DEFAULT
 from .errors import BadInput
 from .rules import RULE_SETS
-from .scenario import Action, MemoryBackend, Scenario, VhostDevice, VirtioMem
-from .size import GiB, MiB, TiB, format_size
+from .scenario import Action, Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from .size import GiB, KiB, MiB, TiB, format_size
 
 __all__ = ("SETTINGS", "SIZES", "Setting", "requested", "virtio_mem_devices", "with_action", "with_request")
 
@@ -20,8 +22,9 @@ SIZES: Final = (*(int(GiB * (1 << power) * step) for power in range(13) for step
 """Sizes that a slider offers: four per doubling, 1 GiB to 8 TiB."""
 SMALL_SIZES: Final = (0, 2 * MiB, 64 * MiB, 128 * MiB, 256 * MiB, 512 * MiB)
 BLOCK_SIZES: Final = (0, *(MiB << power for power in range(13)))
-MAX_DEVICES: Final = 8
-VHOST_NAME: Final = "vu0"
+OFFERED_DEVICES: Final = 8
+MOST_DEVICES: Final = 64
+"""More than anybody plugs; keeps a mistyped number from keeping the kernel busy."""
 
 Place = Literal["before", "after"]
 
@@ -35,9 +38,10 @@ class Setting:
     kind
         ``size`` (bytes), ``count``, ``choice`` or ``flag``: which control fits.
     get
-        Read the value; the second argument is a device id, or None for the first device.
+        Read the value; the second argument is a device id, or None for the first device. `BadInput` where the
+        scenario has nothing of the kind, such as no virtio-mem device.
     put
-        Replace it; with None for the device id all devices change.
+        Replace it; with None for the device id all devices change. `BadInput` where the value cannot be.
     choices
         Values that a control offers, with their labels; others are allowed for sizes and counts.
     per_device
@@ -93,14 +97,20 @@ def _get_size(scenario: Scenario, name: str | None) -> int:
 
 
 def _put_size(scenario: Scenario, size: int, name: str | None) -> Scenario:
-    chosen = {one.memdev: one.id for one in virtio_mem_devices(scenario) if name in (None, one.id)}
+    """Replace a size; what was requested beyond it follows."""
+    devices = [one for one in virtio_mem_devices(scenario) if name in (None, one.id)]
+    names, memdevs = {one.id for one in devices}, {one.memdev for one in devices}
     tight = _is_tight(scenario)
-    backends = tuple(replace(one, size=size) if one.id in chosen else one for one in scenario.backends)
+    backends = tuple(replace(one, size=size) if one.id in memdevs else one for one in scenario.backends)
+    shrunk = tuple(
+        replace(one, requested_size=min(one.requested_size, size)) if one in devices else one
+        for one in scenario.devices
+    )
     actions = tuple(
-        replace(one, size=min(one.size, size)) if one.op == "request_size" and one.dev in chosen.values() else one
+        replace(one, size=min(one.size, size)) if one.op == "request_size" and one.dev in names else one
         for one in scenario.actions
     )
-    return _tightened(replace(scenario, backends=backends, actions=actions), tight=tight)
+    return _tightened(replace(scenario, backends=backends, devices=shrunk, actions=actions), tight=tight)
 
 
 def _on_devices(scenario: Scenario, name: str | None, **changes: Any) -> Scenario:
@@ -116,35 +126,58 @@ def _get_count(scenario: Scenario, _name: str | None) -> int:
 
 
 def _put_count(scenario: Scenario, count: int, _name: str | None) -> Scenario:
-    devices = virtio_mem_devices(scenario)
+    if not 0 <= count <= MOST_DEVICES:
+        raise BadInput(f"{count} virtio-mem devices: 0 to {MOST_DEVICES} are allowed")
     tight = _is_tight(scenario)
-    for number in range(len(devices), count):
-        template = _first(scenario, None)
-        backend = replace(scenario.backend(template.memdev or "") or MemoryBackend(id="", size=GiB), id=f"mem{number}")
-        added = replace(template, id=f"vm{number}", memdev=backend.id)
-        last = max(index for index, one in enumerate(scenario.devices) if isinstance(one, VirtioMem))
-        scenario = replace(
-            scenario,
-            backends=(*scenario.backends, backend),
-            devices=(*scenario.devices[: last + 1], added, *scenario.devices[last + 1 :]),
-            actions=_copied_actions(scenario.actions, str(template.id), str(added.id)),
-        )
-    gone = {one.id: one.memdev for one in devices[count:]}
-    scenario = replace(
-        scenario,
-        devices=tuple(one for one in scenario.devices if one.id not in gone),
-        backends=tuple(one for one in scenario.backends if one.id not in gone.values()),
-        actions=tuple(one for one in scenario.actions if one.dev not in gone),
+    devices = virtio_mem_devices(scenario)
+    for _ in range(count - len(devices)):
+        scenario = _with_another(scenario)
+    return _tightened(_without(scenario, devices[count:]), tight=tight)
+
+
+def _with_another(scenario: Scenario) -> Scenario:
+    """Add a device like the first one behind the last one; it takes part in what happened to the first."""
+    devices = virtio_mem_devices(scenario)
+    template = devices[0] if devices else VirtioMem(id=None, memdev=None, dynamic_memslots=True)
+    memory = scenario.backend(template.memdev or "") or MemoryBackend(id="", size=GiB)
+    backend = replace(memory, id=_unused("mem", {one.id for one in scenario.backends}))
+    added = replace(
+        template, id=_unused("vm", {one.id for one in scenario.devices}), memdev=backend.id, memaddr=0, where=""
     )
-    return _tightened(scenario, tight=tight)
+    last = max((index for index, one in enumerate(scenario.devices) if isinstance(one, VirtioMem)), default=-1)
+    behind = last + 1 if devices else len(scenario.devices)
+    return replace(
+        scenario,
+        backends=(*scenario.backends, backend),
+        devices=(*scenario.devices[:behind], added, *scenario.devices[behind:]),
+        actions=_copied_actions(scenario.actions, template.id, added.id),
+    )
 
 
-def _copied_actions(actions: tuple[Action, ...], source: str, target: str) -> tuple[Action, ...]:
+def _unused(stem: str, taken: Container[str | None]) -> str:
+    return next(name for number in counted() if (name := f"{stem}{number}") not in taken)
+
+
+def _without(scenario: Scenario, gone: Sequence[VirtioMem]) -> Scenario:
+    """Take devices away, with their memory and what happened to them."""
+    left = tuple(one for one in scenario.devices if not any(one is other for other in gone))
+    needed = {one.memdev for one in left if not isinstance(one, VhostDevice)}
+    freed = {one.memdev for one in gone} - needed
+    names = {one.id for one in gone} - {None}
+    return replace(
+        scenario,
+        devices=left,
+        backends=tuple(one for one in scenario.backends if one.id not in freed),
+        actions=tuple(one for one in scenario.actions if one.dev not in names),
+    )
+
+
+def _copied_actions(actions: tuple[Action, ...], source: str | None, target: str | None) -> tuple[Action, ...]:
     """Let the new device take part in what happened to the first one."""
     copied: list[Action] = []
     for one in actions:
         copied.append(one)
-        if one.dev == source:
+        if source is not None and one.dev == source:
             copied.append(replace(one, dev=target))
     return tuple(copied)
 
@@ -196,42 +229,68 @@ def _vhost(scenario: Scenario) -> VhostDevice | None:
 
 
 def _get_vhost(scenario: Scenario, _name: str | None) -> int | None:
-    """0 stands for a back end without CONFIGURE_MEM_SLOTS, None for no back end."""
+    """0 stands for a vhost-user back end without CONFIGURE_MEM_SLOTS, None for no back end."""
     device = _vhost(scenario)
-    return None if device is None else device.slots or 0
+    if device is None:
+        return None
+    return device.slots or (VHOST_KERNEL_DEFAULT if device.kernel else 0)
 
 
 def _put_vhost(scenario: Scenario, slots: int | None, _name: str | None) -> Scenario:
-    place = _get_place(scenario, None)
-    others = tuple(one for one in scenario.devices if not isinstance(one, VhostDevice))
+    """Replace what the first back end reports; the first one to come is plugged before the devices."""
     if slots is None:
-        return _with_shared_memory(replace(scenario, devices=others), shared=False)
-    device = replace(_vhost(scenario) or VhostDevice(id=VHOST_NAME), slots=slots or None)
-    devices = (device, *others) if place == "before" else (*others, device)
-    return _with_shared_memory(replace(scenario, devices=devices), shared=True)
+        left = tuple(one for one in scenario.devices if not isinstance(one, VhostDevice))
+        return _with_private_memory(replace(scenario, devices=left))
+    first = _vhost(scenario)
+    if first is None:
+        added = VhostDevice(id=_unused("vu", {one.id for one in scenario.devices}), slots=slots or None)
+        return _with_shared_memory(replace(scenario, devices=(added, *scenario.devices)))
+    changed = VhostDevice(id=first.id) if first.kernel and not slots else replace(first, slots=slots or None)
+    return replace(scenario, devices=tuple(changed if one is first else one for one in scenario.devices))
 
 
-def _with_shared_memory(scenario: Scenario, *, shared: bool) -> Scenario:
+def _with_shared_memory(scenario: Scenario) -> Scenario:
     """vhost-user can map memory with a file descriptor only: boot RAM and devices come from memfd then."""
-    kind: Literal["ram", "memfd"] = "memfd" if shared else "ram"
+    backends = tuple(replace(one, kind="memfd", share=True) if not one.has_fd else one for one in scenario.backends)
+    if scenario.ram_backend is not None:
+        return replace(scenario, backends=backends)
+    name = _unused_boot_name(scenario)
+    boot = MemoryBackend(id=name, size=scenario.ram, kind="memfd", share=True)
+    return replace(scenario, backends=(boot, *backends), ram_backend=name)
+
+
+def _with_private_memory(scenario: Scenario) -> Scenario:
+    """Without vhost-user, ordinary memory does."""
     backends = tuple(
-        replace(one, kind=kind, share=shared) for one in scenario.backends if one.id != "ram" and one.kind != "file"
+        replace(one, kind="ram", share=False) if one.kind == "memfd" and one.page_size == 4 * KiB else one
+        for one in scenario.backends
     )
-    files = tuple(one for one in scenario.backends if one.kind == "file" and one.id != "ram")
-    if not shared:
-        return replace(scenario, backends=(*backends, *files), ram_backend=None)
-    boot = MemoryBackend(id="ram", size=scenario.ram, kind="memfd", share=True)
-    return replace(scenario, backends=(boot, *backends, *files), ram_backend="ram")
+    boot = scenario.backend(scenario.ram_backend or "")
+    if boot is None or boot.kind != "memfd" or boot.page_size != 4 * KiB:
+        return replace(scenario, backends=backends)
+    return replace(scenario, backends=tuple(one for one in backends if one.id != boot.id), ram_backend=None)
+
+
+def _unused_boot_name(scenario: Scenario) -> str:
+    return "ram" if scenario.backend("ram") is None else _unused("ram", {one.id for one in scenario.backends})
 
 
 def _get_place(scenario: Scenario, _name: str | None) -> Place:
-    return "after" if scenario.devices and isinstance(scenario.devices[-1], VhostDevice) else "before"
+    if _vhost(scenario) is None:
+        raise BadInput("the scenario has no vhost back end")
+    return "after" if isinstance(scenario.devices[-1], VhostDevice) and len(_others(scenario)) else "before"
 
 
 def _put_place(scenario: Scenario, place: Place, _name: str | None) -> Scenario:
     backends = tuple(one for one in scenario.devices if isinstance(one, VhostDevice))
-    others = tuple(one for one in scenario.devices if not isinstance(one, VhostDevice))
+    if not backends:
+        raise BadInput("the scenario has no vhost back end: choose its memslots first")
+    others = _others(scenario)
     return replace(scenario, devices=(*backends, *others) if place == "before" else (*others, *backends))
+
+
+def _others(scenario: Scenario) -> tuple[Device, ...]:
+    return tuple(one for one in scenario.devices if not isinstance(one, VhostDevice))
 
 
 def _put_ram(scenario: Scenario, size: int, _name: str | None) -> Scenario:
@@ -314,7 +373,7 @@ _ALL: Final = (
         "count",
         _get_count,
         _put_count,
-        choices=tuple((str(one), one) for one in range(1, MAX_DEVICES + 1)),
+        choices=tuple((str(one), one) for one in range(1, OFFERED_DEVICES + 1)),
         help="virtio-mem devices",
     ),
     Setting(
