@@ -145,7 +145,7 @@ TEXTS: dict[str, Callable[[], object]] = {
         f"{DYNAMIC},unplugged-inaccessible=off"
     ),
     f"{UNPLUG}'unplugged-inaccessible' != 'on'": then(lambda vm: vm.device_del("m"), ",unplugged-inaccessible=off"),
-    f"{UNPLUG}'size' != '0'": then(
+    f"{UNPLUG}some of its memory is still plugged": then(
         lambda vm: (vm.settle("m"), vm.device_del("m")), f"{DYNAMIC},requested-size=1G"
     ),
     f"{UNPLUG}'requested-size' != '0'": then(lambda vm: vm.device_del("m"), f"{DYNAMIC},requested-size=1G"),

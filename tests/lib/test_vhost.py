@@ -111,8 +111,8 @@ def test_removal_forgets_every_region() -> None:
     for one in (plugged, idle):
         one.commit(tuple(SLOTS[:3]), one_transaction=True)
     plugged.start(None)
-    plugged.remove()
-    idle.remove()
+    plugged.remove(stopped_first=False)
+    idle.remove(stopped_first=False)
     assert plugged.shown_messages()["REM_MEM_REG"] == 5
     assert idle.shown_messages() == {"GET_MAX_MEM_SLOTS": 1}
 

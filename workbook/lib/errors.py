@@ -29,28 +29,34 @@ class Refusal(WorkbookError):
         QEMU's text, byte for byte, without the ``qemu-system-x86_64:`` prefix.
     advice
         What the user can change so that QEMU accepts; empty where nothing is known.
+    hint
+        What QEMU itself advises; it prints that on stderr, and leaves it out of the monitor's answer.
 
     Attributes
     ----------
     where
         The option at fault as QEMU prints it (``-device virtio-mem-pci,id=vm0``); empty for a monitor command.
     warnings
-        What QEMU warned of before it refused.
+        What QEMU warned of this option before it refused.
+    before
+        The lines that it had printed before about other options.
     """
 
-    def __init__(self, message: str, advice: str = "") -> None:
+    def __init__(self, message: str, advice: str = "", *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.advice = advice
+        self.hint = hint
         self.where = ""
         self.warnings: tuple[str, ...] = ()
+        self.before: tuple[str, ...] = ()
 
     @property
     def stderr(self) -> str:
         """The lines that QEMU prints, without its program name."""
         prefix = f"{self.where}: " if self.where else ""
         lines = [f"{prefix}warning: {warning}" for warning in self.warnings]
-        return "\n".join([*lines, f"{prefix}{self.message}"])
+        return "\n".join([*self.before, *lines, f"{prefix}{self.message}", *filter(None, [self.hint])])
 
 
 class BadValue(Refusal, BadInput):

@@ -26,6 +26,10 @@ from .virtio_mem import BlockState, RequestType, Response, VirtioMemDevice
 __all__ = ("Machine", "StateAnswer")
 
 _T = TypeVar("_T")
+_PRIVATE_FILE: Final = (
+    "ram_block_discard_range: Discarding RAM in private file mappings is possibly dangerous, because it will modify "
+    "the underlying file and will affect other users of the file"
+)
 KVM_MAX_SLOT: Final = 8 * TiB - 4096
 """KVM_MEM_MAX_NR_PAGES is 2^31 - 1 pages (linux/kvm_host.h); a larger memslot is refused with EINVAL."""
 
@@ -65,6 +69,7 @@ class Machine:
         self.warnings: list[str] = []
         self.migrating = False
         self.running = False
+        self._warned_of_discard = False
         self._count: VhostCount = self.rules.vhost_count()
         self._view: FlatView | None = None
         for backend in scenario.backends:
@@ -256,13 +261,13 @@ class Machine:
                 duplicate if self.running else f"Duplicate ID '{backend.id}' for object", "give it another id"
             )
         memory_device.ram_region(backend)
-        self.backends[backend.id] = backend
+        self.backends[backend.id] = replace(backend, shared_fd=self.rules.shared_memory_has_fd)
 
     def _add_at_start(self, spec: Device) -> None:
         try:
             self._plug(spec, hotplugged=False)
         except Refusal as refusal:
-            refusal.where = refusal.where or spec.where
+            refusal.where, refusal.before = refusal.where or spec.where, tuple(self.warnings)
             raise
 
     def device_add(
@@ -276,6 +281,8 @@ class Machine:
         **more: Any,
     ) -> None:
         """Hot-plug a device (``device_add``).
+
+        PCI buses are not modelled: a real q35 takes the device only on a root port (``bus=``), the 440FX everywhere.
 
         Parameters
         ----------
@@ -361,7 +368,7 @@ class Machine:
             refusal.warnings = tuple(warnings)
             raise
         self._warn(spec, warnings)
-        ram = memory_device.ram_region(backend)
+        ram = memory_device.ram_region(backend, self.scenario.machine_version)
         self.devices.append(MemoryDevice(spec, backend, ram, placement.addr, decision, device, slot, hotplugged))
 
     def _backend_of(self, spec: VirtioMem | Dimm | Pmem) -> MemoryBackend | None:
@@ -392,6 +399,10 @@ class Machine:
         )
         block_size = memory_device.block_size_of(spec, backend)
         self.rules.check_cut(decision, block_size)
+        # the memory is discarded, which warns once in the life of a QEMU
+        if self.rules.warns_of_private_files and backend.has_fd and not backend.share and not self._warned_of_discard:
+            self._warned_of_discard = True
+            warnings.append(_PRIVATE_FILE)
         return VirtioMemDevice(self.rules, decision, block_size, addr, backend.size, spec.requested_size, spec.node)
 
     def _check_busy(self, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend) -> None:
@@ -457,7 +468,7 @@ class Machine:
             plugged.connect()
 
     def _boot_regions(self, plugged: PluggedVhost) -> int:
-        ram = self.scenario.backend(self.scenario.ram_backend) if self.scenario.ram_backend else None
+        ram = self.backends.get(self.scenario.ram_backend or "")
         if not plugged.spec.kernel and not (ram and ram.has_fd):
             return 0
         return boot_slots(self.scenario, running=self.running).vhost
@@ -472,7 +483,7 @@ class Machine:
         """
         for plugged in self.vhosts:
             if plugged.spec.id == name and not plugged.removed and not plugged.refused:
-                plugged.remove()
+                plugged.remove(stopped_first=self.rules.stops_removed_vhost)
                 self._count.removed(plugged.backend)
                 return
         if all(one.spec.id != name for one in self.devices):
@@ -481,6 +492,8 @@ class Machine:
         device = self._device(name)
         if device.virtio_mem is not None:
             self._check_unplug(device, device.virtio_mem)
+        elif isinstance(device.spec, Pmem):
+            raise Refusal(self.rules.pmem_stays, "restart without it")
         self.devices.remove(device)
         self._commit()
 
@@ -491,7 +504,7 @@ class Machine:
         accessible = isinstance(spec, VirtioMem) and not self._inaccessible(spec, plugged.backend)
         for wrong, what in (
             (accessible, "'unplugged-inaccessible' != 'on'"),
-            (device.size != 0, "'size' != '0'"),
+            (device.size != 0, "some of its memory is still plugged"),
             (device.requested_size != 0, "'requested-size' != '0'"),
         ):
             if wrong:
@@ -598,6 +611,7 @@ class Machine:
         if plugged is None:
             raise BadInput(f"there is no vhost device {name!r}: known are {[one.spec.id for one in self.vhosts]}")
         plugged.start(ring)
+        self._take_printed(plugged)
 
     def restore(self, source: "Machine") -> None:
         """Take over the state of virtio-mem devices from the source of a migration."""
@@ -679,6 +693,11 @@ class Machine:
             sections = plugged.backend.sections(view)
             if plugged.commit(sections, one_transaction=self.rules.one_transaction) or moved:
                 self._count.committed(plugged.backend, plugged.used)
+            self._take_printed(plugged)
+
+    def _take_printed(self, plugged: PluggedVhost) -> None:
+        self.warnings += plugged.printed
+        plugged.printed.clear()
 
     def _warn(self, spec: Device, warnings: Sequence[str]) -> None:
         prefix = f"{spec.where}: " if spec.where else ""

@@ -346,8 +346,13 @@ def check_realize(
         )
 
 
-def ram_region(backend: MemoryBackend) -> MemoryRegion:
-    """Return the RAM of a memory backend as a region named by its id."""
+def ram_region(backend: MemoryBackend, machine_version: tuple[int, int] | None = None) -> MemoryRegion:
+    """Return the RAM of a memory backend as a region named by its id.
+
+    Machine types up to 3.1 name files and memfds by their path (x-use-canonical-path-for-ramblock-id).
+    """
     if backend.size <= 0:
         raise BadInput(f"memory backend {backend.id!r} has size {backend.size}: it must be larger than 0")
-    return MemoryRegion.ram(backend.id, backend.size, has_fd=backend.has_fd, page_size=max(backend.page_size, 4 * KiB))
+    by_path = backend.kind != "ram" and machine_version is not None and machine_version <= (3, 1)
+    name = f"/objects/{backend.id}" if by_path else backend.id
+    return MemoryRegion.ram(name, backend.size, has_fd=backend.has_fd, page_size=max(backend.page_size, 4 * KiB))

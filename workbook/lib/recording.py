@@ -105,16 +105,22 @@ class _Player:
             shown["side"] = side
         before = self._machines.get(side)
         ioctls_before = set(before.view) if before else None
+        printed = len(before.warnings) if before else 0
+        lines: list[str] = []
         try:
             self._act(action, side, shown, step)
         except Abort as abort:
             self.dead = True
             return shown | {"error": _DIED, "stderr": abort.message}
         except Refusal as refusal:
-            shown["error"] = refusal.stderr
             if before is None:
                 self.dead = True
-                return shown
+                return shown | {"error": refusal.stderr}
+            shown["error"] = refusal.message
+            lines = [f"warning: {one}" for one in refusal.warnings]
+        lines = self._machines[side].warnings[printed:] + lines
+        if lines:
+            shown["stderr"] = "\n".join(lines)
         if self._migration is not None:
             # dirty logging goes on and off in ioctls of its own, some time later
             ioctls_before = None
@@ -124,8 +130,6 @@ class _Player:
         op = action["op"]
         if op == "start":
             self._machines[side] = self._start(side, step)
-            if self._machines[side].warnings:
-                shown["stderr"] = "\n".join(self._machines[side].warnings)
             return
         machine = self._machines[side]
         match op:
@@ -187,8 +191,8 @@ class _Player:
         except Refusal as refusal:
             tries = machine.vhosts[-1].connections if machine.vhosts and machine.vhosts[-1].refused else 1
             if tries > 1:
-                again = f"Reconnecting after error: {refusal.message}\n{refusal.advice}"
-                shown["stderr"] = "\n".join([again] * (tries - 1))
+                again = [f"Reconnecting after error: {refusal.message}", *filter(None, [refusal.hint])]
+                shown["stderr"] = "\n".join(again * (tries - 1))
             raise
 
     def _migrate(self, op: str) -> None:

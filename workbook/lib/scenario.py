@@ -59,6 +59,8 @@ class MemoryBackend:
         Of the host memory: 4096, or the huge-page size.
     share
         Mapped shared (memfd and file default to it where QEMU does).
+    shared_fd
+        Whether `share` gives anonymous memory a file descriptor too, as since QEMU 10.0; a machine knows.
     """
 
     id: str
@@ -69,6 +71,7 @@ class MemoryBackend:
     prealloc: bool = False
     page_size: int = 4 * KiB
     mem_path: str | None = None
+    shared_fd: bool = False
 
     def __post_init__(self) -> None:
         _check_range(f"memory backend {self.id!r:.60}: size", self.size, U64)
@@ -80,12 +83,12 @@ class MemoryBackend:
     @property
     def has_fd(self) -> bool:
         """Whether another process can map it: vhost-user sees nothing else."""
-        return self.kind != "ram"
+        return self.kind != "ram" or (self.share and self.shared_fd)
 
     @property
     def alignment(self) -> int:
         """Alignment of its memory region: anonymous memory 2 MiB on x86-64 Linux [measured], else the page size."""
-        return max(self.page_size, 2 * MiB) if self.kind == "ram" else self.page_size
+        return self.page_size if self.has_fd else max(self.page_size, 2 * MiB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

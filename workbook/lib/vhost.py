@@ -19,6 +19,10 @@ RING_ENTRY: Final = 16
 QUEUE_SIZE: Final = 128
 CONNECT_TRIES: Final = {"vhost-user-blk-pci": 4, "vhost-user-scsi-pci": 4}
 """Devices that connect again after a refusal, and how often they try."""
+_STARTED_BY: Final = {"vhost-user-vsock-pci": "vhost"}
+"""What QEMU calls the starter of a device in its messages; most are vhost-user-base."""
+_EINVAL: Final = 22
+_NO_TABLE: Final = "Failed initializing vhost-user memory map, consider using -object memory-backend-file share=on"
 
 
 @dataclass
@@ -37,6 +41,8 @@ class PluggedVhost:
         QEMU refused the device; the back end saw a connection all the same.
     ring
         Guest-physical address of its first virtqueue.
+    printed
+        Lines that QEMU printed about the device.
     """
 
     spec: VhostDevice
@@ -49,6 +55,7 @@ class PluggedVhost:
     removed: bool = False
     ring: int | None = None
     messages: Counter[str] = field(default_factory=Counter)
+    printed: list[str] = field(default_factory=list)
     _known: frozenset[FlatRange] = frozenset()
 
     @property
@@ -72,9 +79,12 @@ class PluggedVhost:
             self.messages["GET_MAX_MEM_SLOTS"] = self.connections
 
     def start(self, ring: int | None) -> None:
-        """Start the device: the back end gets its table."""
-        self.started, self.ring = True, ring
-        self._send(transactions=1)
+        """Start the device: the back end gets its table; without one the device does not start."""
+        self.started = self._send(transactions=1)
+        if self.started:
+            self.ring = ring
+        else:
+            self.printed.append(f"Error starting {_STARTED_BY.get(self.spec.driver, 'vhost-user-base')}: {_EINVAL}")
 
     def stop(self) -> None:
         """Stop it, as any reset does; the back end keeps the table it knows."""
@@ -97,14 +107,20 @@ class PluggedVhost:
             self._send(transactions=1 if one_transaction else changed)
         return True
 
-    def remove(self) -> None:
-        """Remove the device: a started back end is told to forget every region."""
-        if self.started and self.has_memory_slots:
+    def remove(self, *, stopped_first: bool) -> None:
+        """Remove the device; one that is not stopped before is told to forget every region, and stays started."""
+        if stopped_first:
+            self.stop()
+        elif self.started and self.has_memory_slots:
             self.messages["REM_MEM_REG"] += self.sent
             self.sent = 0
         self.removed = True
 
-    def _send(self, *, transactions: int) -> None:
+    def _send(self, *, transactions: int) -> bool:
+        if not (self.used or self.has_memory_slots or self.spec.kernel):
+            # vhost_user_fill_set_mem_table_msg: a table needs at least one file descriptor
+            self.printed += [_NO_TABLE, f"vhost_set_mem_table failed: Invalid argument ({_EINVAL})"]
+            return False
         new = frozenset(self.sections)
         boot = 0 if self.sent else self.boot_regions
         added, gone = len(new - self._known) + boot, len(self._known - new)
@@ -114,6 +130,7 @@ class PluggedVhost:
             self.messages["REM_MEM_REG"] += gone
             self.messages["ADD_MEM_REG"] += added
         self._known, self.sent = new, self.used
+        return True
 
     def _verify_ring(self) -> None:
         if self.ring is None:

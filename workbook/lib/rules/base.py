@@ -202,6 +202,14 @@ class RuleSet:
     """Whether the last memslot takes the rest, also if it is larger than the others."""
     unpluggable: ClassVar[bool] = True
     """Whether virtio-mem devices can be removed at all (QEMU 8.1)."""
+    shared_memory_has_fd: ClassVar[bool] = True
+    """Whether memory-backend-ram,share=on has a file descriptor, so that vhost-user can map it (QEMU 10.0)."""
+    stops_removed_vhost: ClassVar[bool] = True
+    """Whether a vhost device is stopped before it is removed [measured: QEMU 10.0; not so in 7.2]."""
+    warns_of_private_files: ClassVar[bool] = True
+    """Whether discarding privately mapped files is warned of, once (QEMU 8.1)."""
+    pmem_stays: ClassVar[str] = "this virtio based memory devices cannot be unplugged"
+    """What QEMU says to the removal of a virtio-pmem device (hw/virtio/virtio-md-pci.c, QEMU 8.1)."""
     refuses_prealloc_memdev: ClassVar[bool] = True
     """Whether a memory backend with prealloc=on is refused for virtio-mem (not yet in the base of the 2021 series)."""
     shows_memslot_properties: ClassVar[bool] = False

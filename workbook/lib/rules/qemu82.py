@@ -56,6 +56,7 @@ class Qemu82(RuleSet):
         name: f"Property 'virtio-mem-pci.{name}' not found" for name in ("max-memslots", "memslots", "used-memslots")
     }
     about: ClassVar[str] = "merged in QEMU 8.2: soft limit 256, slots follow plugged blocks"
+    shared_memory_has_fd: ClassVar[bool] = False
 
     def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:
         """Off unless asked for."""
@@ -99,6 +100,7 @@ class Qemu82(RuleSet):
                 "some memory device (like virtio-mem) decided how many memory slots to use based on the overall "
                 "number of memory slots; this vhost backend would further restricts the overall number of memory slots",
                 "Try plugging this vhost backend before plugging such memory devices.",
+                hint="Try plugging this vhost backend before plugging such memory devices.",
             )
 
 
@@ -107,6 +109,7 @@ class Qemu100(Qemu82):
 
     name: ClassVar[str] = "qemu-10.0"
     about: ClassVar[str] = "QEMU 10.0: the rules of 8.2"
+    shared_memory_has_fd: ClassVar[bool] = True
 
     def vhost_count(self) -> VhostCount:
         """One counter per device."""

@@ -48,6 +48,10 @@ class Rfc2021(RuleSet):
     unplug_all_when_empty: ClassVar[bool] = False
     unpluggable: ClassVar[bool] = False
     refuses_prealloc_memdev: ClassVar[bool] = False
+    shared_memory_has_fd: ClassVar[bool] = False
+    stops_removed_vhost: ClassVar[bool] = False
+    warns_of_private_files: ClassVar[bool] = False
+    pmem_stays: ClassVar[str] = "virtio based memory devices cannot be unplugged."
     shows_memslot_properties: ClassVar[bool] = True
     unknown_properties: ClassVar[Mapping[str, str]] = {
         "dynamic-memslots": "Property 'virtio-mem-pci.dynamic-memslots' not found",
