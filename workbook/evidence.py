@@ -1,12 +1,17 @@
-"""The recorded evidence: how many runs of real QEMUs the model predicts, counted by predicting them now."""
+"""The recorded evidence: how many runs of real QEMUs the model predicts, counted by predicting them now.
 
-from collections import Counter
+``python -m workbook.evidence`` prints the tables, and how long a prediction takes beside the run itself.
+"""
+
+import time
+from collections import Counter, defaultdict
+from statistics import median
 
 from workbook.data import recordings
 from workbook.lib.recording import NOT_PREDICTED, compare, predict
 from workbook.table import Table
 
-__all__ = ("compared_fields", "predicted_recordings")
+__all__ = ("compared_fields", "predicted_recordings", "time_per_recording")
 
 
 def predicted_recordings() -> Table:
@@ -30,3 +35,23 @@ def compared_fields() -> Table:
         for step in recording["steps"]:
             fields.update(set(step) - NOT_PREDICTED)
     return Table.of(("observation", "compared"), fields.most_common())
+
+
+def time_per_recording() -> Table:
+    """Time the prediction of every recording on this machine, beside what the run took in QEMU when it was recorded."""
+    model: defaultdict[str, list[float]] = defaultdict(list)
+    qemu: defaultdict[str, list[float]] = defaultdict(list)
+    for recording in recordings():
+        start = time.perf_counter()
+        predict(recording)
+        model[recording["qemu_version"]].append(time.perf_counter() - start)
+        qemu[recording["qemu_version"]].append(recording["seconds"])
+    rows = []
+    for version in sorted(model):
+        own, real = median(model[version]), median(qemu[version])
+        rows.append((version, f"{1e3 * own:.2f} ms", f"{1e3 * real:.0f} ms", f"{real / own:.0f} times"))
+    return Table.of(("QEMU", "model, median", "QEMU, median", "faster"), rows)
+
+
+if __name__ == "__main__":
+    print(predicted_recordings(), compared_fields(), time_per_recording(), sep="\n\n")
