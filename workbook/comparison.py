@@ -6,7 +6,7 @@ from workbook.lib.errors import BadInput
 from workbook.lib.outcome import Outcome
 from workbook.lib.rules import Budget, RuleSet, get
 from workbook.lib.scenario import Scenario
-from workbook.lib.settings import SETTINGS
+from workbook.lib.settings import SETTINGS, Setting
 from workbook.lib.size import format_size
 from workbook.table import Table
 
@@ -54,19 +54,24 @@ def difference(left: Outcome, right: Outcome) -> Table:
     """Show what differs between two outcomes: settings first, then what follows from them."""
     rows = []
     for setting in SETTINGS.values():
-        try:
-            values = [setting.get(one.scenario, None) for one in (left, right)]
-        except BadInput:
-            continue
+        values = [_setting_shown(setting, one.scenario) for one in (left, right)]
         if values[0] != values[1]:
-            rows.append((setting.label, *(_setting_shown(setting.kind, value) for value in values), "set"))
+            rows.append((setting.label, *values, "set"))
     for name, values in _consequences(left, right):
         rows.append((name, *values, "≠" if values[0] != values[1] else "="))
     return Table.of(("", "A", "B", ""), rows)
 
 
-def _setting_shown(kind: str, value: object) -> str:
-    return format_size(value) if kind == "size" and isinstance(value, int) else str(value)
+def _setting_shown(setting: Setting, scenario: Scenario) -> str:
+    """Return a value as its control shows it; "-" where the scenario has nothing of the kind."""
+    try:
+        value = setting.get(scenario, None)
+    except BadInput:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    label = next((label for label, one in setting.choices if one == value), None)
+    return label or (format_size(value) if setting.kind == "size" else str(value))
 
 
 def _consequences(left: Outcome, right: Outcome) -> Iterable[tuple[str, list[str]]]:

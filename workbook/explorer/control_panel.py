@@ -7,6 +7,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 
 from workbook.explorer.controls import Control, SizeControl, controls_for
+from workbook.lib.errors import BadInput
 from workbook.lib.scenario import Scenario
 from workbook.lib.settings import SETTINGS, Setting, virtio_mem_devices
 
@@ -28,13 +29,14 @@ class ControlPanel(widgets.VBox):
     ----------
     turned
         Called with the setting, the new value and the device id (None: all devices) when a control is turned.
+    complain
+        Called with one clear line where what was typed cannot be read.
     """
 
-    def __init__(self, turned: Callable[[Setting, Any, str | None], None]) -> None:
+    def __init__(self, turned: Callable[[Setting, Any, str | None], None], complain: Callable[[str], None]) -> None:
         self._turned = turned
         self._scenario: Scenario | None = None
-        self.controls: dict[str, Control] = controls_for(SETTINGS.values(), self._changed, self._complain)
-        self._complaint = widgets.HTML()
+        self.controls: dict[str, Control] = controls_for(SETTINGS.values(), self._changed, complain)
         self._device = widgets.Dropdown(
             options=[(_ALL, None)],
             description="Turn for",
@@ -50,12 +52,11 @@ class ControlPanel(widgets.VBox):
                 parts.insert(1, self._device)
             heading = widgets.HTML(f"<b>{html.escape(title)}</b>")
             groups.append(widgets.VBox([heading, *parts], layout=widgets.Layout(margin="0 0 8px 0")))
-        super().__init__([self._complaint, *groups], layout=widgets.Layout(flex="0 0 370px", width="370px"))
+        super().__init__(groups, layout=widgets.Layout(flex="0 0 340px", width="340px"))
 
     def show(self, scenario: Scenario) -> None:
         """Show another scenario."""
         self._scenario = scenario
-        self._complaint.value = ""
         names = [str(one.id) for one in virtio_mem_devices(scenario)]
         options = ((_ALL, None), *((name, name) for name in names))
         if options != tuple(self._device.options):
@@ -74,17 +75,17 @@ class ControlPanel(widgets.VBox):
     def _fill(self) -> None:
         if self._scenario is None:
             return
-        size = SETTINGS["device_size"].get(self._scenario, self.device)
         for name, control in self.controls.items():
-            value = SETTINGS[name].get(self._scenario, self.device)
+            try:
+                value = SETTINGS[name].get(self._scenario, self.device)
+            except BadInput:
+                control.enable(there=False)
+                continue
+            control.enable(there=True)
             if name == "requested_size" and isinstance(control, SizeControl):
-                control.show(value, limit=size)
+                control.show(value, limit=SETTINGS["device_size"].get(self._scenario, self.device))
             else:
                 control.show(value)
 
     def _changed(self, setting: Setting, value: Any) -> None:
-        self._complaint.value = ""
         self._turned(setting, value, self.device if setting.per_device else None)
-
-    def _complain(self, line: str) -> None:
-        self._complaint.value = f"<div role='alert' style='color:#c4391c'>{html.escape(line)}</div>"

@@ -27,6 +27,9 @@ class Control(Protocol):
     def show(self, value: Any) -> None:
         """Show a value without telling anybody."""
 
+    def enable(self, *, there: bool) -> None:
+        """Let the user turn it, or not where the scenario has nothing of the kind."""
+
 
 Changed = Callable[[Any], None]
 Complain = Callable[[str], None]
@@ -37,7 +40,7 @@ class SizeControl:
 
     def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
         self._setting, self._changed, self._complain = setting, changed, complain
-        self._quiet = False
+        self._quiet, self._shown = False, 0
         self._slider = widgets.SelectionSlider(
             options=setting.choices,
             description=setting.label,
@@ -57,7 +60,7 @@ class SizeControl:
 
     def show(self, value: int, *, limit: int | None = None) -> None:
         """Show `value`; sizes above `limit` are not offered."""
-        self._quiet = True
+        self._quiet, self._shown = True, value
         try:
             offered = {size for _, size in self._setting.choices if limit is None or size <= limit} | {value}
             if limit is not None:
@@ -80,9 +83,20 @@ class SizeControl:
         try:
             size = parse_size(str(change["new"]), name=self._setting.label)
         except BadInput as error:
+            self._restore()
             self._complain(str(error))
             return
         self._changed(size)
+
+    def _restore(self) -> None:
+        """Show again what holds, where what was typed does not."""
+        self._quiet = True
+        self._field.value = format_size(self._shown)
+        self._quiet = False
+
+    def enable(self, *, there: bool) -> None:
+        """Let the user turn it, or not."""
+        self._slider.disabled = self._field.disabled = not there
 
 
 class CountControl:
@@ -91,6 +105,7 @@ class CountControl:
     def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
         self._setting, self._changed, self._complain = setting, changed, complain
         self._quiet = False
+        self._shown: int | None = None
         self._values = dict(setting.choices)
         self._choice: widgets.Dropdown | None = None
         self._field = widgets.IntText(
@@ -118,7 +133,7 @@ class CountControl:
     def show(self, value: int | None) -> None:
         """Show `value`."""
         label = next((label for label, one in self._values.items() if one == value), CUSTOM)
-        self._quiet = True
+        self._quiet, self._shown = True, value
         try:
             if self._choice is not None:
                 self._choice.value = label
@@ -142,9 +157,18 @@ class CountControl:
         if self._quiet:
             return
         if change["new"] < 0:
+            self._quiet = True
+            self._field.value = self._shown or 0
+            self._quiet = False
             self._complain(f"{self._setting.label} {change['new']} is negative: give 0 or more")
             return
         self._changed(change["new"])
+
+    def enable(self, *, there: bool) -> None:
+        """Let the user turn it, or not."""
+        self._field.disabled = not there
+        if self._choice is not None:
+            self._choice.disabled = not there
 
 
 class ChoiceControl:
@@ -172,6 +196,10 @@ class ChoiceControl:
         finally:
             self._quiet = False
 
+    def enable(self, *, there: bool) -> None:
+        """Let the user turn it, or not."""
+        self.widget.disabled = not there
+
     def _on_change(self, change: Any) -> None:
         if not self._quiet:
             self._changed(change["new"])
@@ -197,6 +225,10 @@ class FlagControl:
             self.widget.value = bool(value)
         finally:
             self._quiet = False
+
+    def enable(self, *, there: bool) -> None:
+        """Let the user turn it, or not."""
+        self.widget.disabled = not there
 
     def _on_change(self, change: Any) -> None:
         if not self._quiet:

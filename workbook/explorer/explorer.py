@@ -1,7 +1,9 @@
 """The explorer: every setting of a VM as a control, and what follows from them as pictures and text."""
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from textwrap import shorten
 from typing import Any, Final
 
 import ipywidgets as widgets
@@ -14,7 +16,7 @@ from workbook.explorer.timeline_bar import TimelineBar
 from workbook.lib.errors import BadInput
 from workbook.lib.outcome import Outcome
 from workbook.lib.presets import PRESETS
-from workbook.lib.rules import RuleSet
+from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
 from workbook.lib.settings import SETTINGS, Setting, requested, with_action, with_request
 
@@ -31,6 +33,9 @@ _BUTTONS: Final = (
 )
 CHOOSE: Final = "choose a preset ..."
 MAX_UNDO: Final = 200
+MOST_SHOWN: Final = 140
+"""Characters of an outcome in the explorer's `repr`; the whole refusal stands above the picture."""
+ALERT: Final = "color:var(--jp-error-color1, #b3261e);line-height:1.4;padding:2px 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +75,24 @@ class Explorer(widgets.VBox):
         theme: Theme = "light",
     ) -> None:
         self._own_rules = rules
-        first = _scenario_of(scenario)
-        self._state = _State(
-            first if rules is None else replace(first, rules=rules.name),
-            None if compare is None else _scenario_of(compare),
-        )
+        self._state = _State(self._taken(scenario, own=True), None if compare is None else self._taken(compare))
         self._past: list[_State] = []
         self._future: list[_State] = []
         self._sent = True
+        self._dragged: tuple[str, str | None] | None = None
+        self._arranged: bool | None = None
+        self._complaint = widgets.HTML()
         self.view = OutcomeView(theme, apply=self._set)
         self.other_view = OutcomeView(theme)
-        self.panel = ControlPanel(self._turned)
+        self.panel = ControlPanel(self._turned, self._complain)
         self.timeline = TimelineBar(self._scrubbed)
         self._difference = widgets.HTML()
         self._titles = (widgets.HTML("<h3>A</h3>"), widgets.HTML("<h3>B</h3>"))
         self._rules: Control = control_for(
-            SETTINGS["rules"], lambda name: self._turned(SETTINGS["rules"], name, None), lambda _line: None
+            SETTINGS["rules"], lambda name: self._turned(SETTINGS["rules"], name, None), self._complain
         )
         self._body = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
-        super().__init__([self._toolbar(), self.timeline, self._difference, self._body])
-        self._arrange()
+        super().__init__([self._toolbar(), self._complaint, self.timeline, self._body])
         self._show()
 
     def _toolbar(self) -> widgets.Widget:
@@ -104,7 +107,7 @@ class Explorer(widgets.VBox):
             for name, label, tip in _BUTTONS
         }
         for name, button in self.buttons.items():
-            button.on_click(lambda _button, name=name: self.press(name))
+            button.on_click(lambda _button, name=name: self._guarded(lambda: self.press(name)))
         self._compare = widgets.ToggleButton(
             description="Compare",
             value=self._state.other is not None,
@@ -149,7 +152,7 @@ class Explorer(widgets.VBox):
         """Turn a setting by name, as its control does; returns the explorer, so that a cell can end in it."""
         if name not in SETTINGS:
             raise BadInput(f"there is no setting {name!r}: known are {', '.join(SETTINGS)}")
-        self._turned(SETTINGS[name], value, device)
+        self._turn(SETTINGS[name], value, device)
         return self
 
     def press(self, name: str) -> "Explorer":
@@ -171,25 +174,54 @@ class Explorer(widgets.VBox):
         return self
 
     def _turned(self, setting: Setting, value: Any, device: str | None) -> None:
-        if setting.name == "requested_size":
-            sent, self._sent = self._sent, False
-            self._set(with_request(self.scenario, value, device, again=sent), one_drag=not sent)
-        else:
+        self._guarded(lambda: self._turn(setting, value, device))
+
+    def _turn(self, setting: Setting, value: Any, device: str | None) -> None:
+        if setting.name != "requested_size":
             self._set(setting.put(self.scenario, value, device))
+            return
+        scenario = with_request(self.scenario, value, device, again=self._sent)
+        one_drag = not self._sent and self._dragged == (setting.name, device)
+        self._set(scenario, one_drag=one_drag)
+        self._sent, self._dragged = False, (setting.name, device)
 
     def _set(self, scenario: Scenario, *, one_drag: bool = False) -> None:
         """Take a new scenario; `one_drag` goes on with the last change, which undo then takes back as a whole."""
-        if not one_drag:
-            self._past = [*self._past[-MAX_UNDO:], self._state]
-        self._future = []
-        self._state = replace(self._state, scenario=scenario)
+        self._change(replace(self._state, scenario=self._taken(scenario)), one_drag=one_drag)
+
+    def _change(self, state: _State, *, one_drag: bool = False) -> None:
+        self._dragged = None
+        if state != self._state:
+            if not one_drag:
+                self._past = [*self._past[-MAX_UNDO:], self._state]
+            self._future = []
+            self._state = state
         self._show()
+
+    def _guarded(self, change: Callable[[], object]) -> None:
+        """Do what a control asks for; what cannot be is one line, and every control shows again what holds."""
+        try:
+            change()
+        except BadInput as error:
+            self._show()
+            self._complain(str(error))
+
+    def _complain(self, line: str) -> None:
+        self._complaint.value = f"<div role='alert' style='{ALERT}'>{html.escape(line)}</div>"
+
+    def _taken(self, given: Scenario | str, *, own: bool = False) -> Scenario:
+        """Return the scenario of a preset, of a saved text, or as given, if its rule set is known."""
+        scenario = _scenario_of(given)
+        if own and self._own_rules is not None:
+            return replace(scenario, rules=self._own_rules.name)
+        self._rules_of(scenario)
+        return scenario
 
     def _travel(self, source: list[_State], target: list[_State]) -> None:
         if source:
             target.append(self._state)
             self._state = source.pop()
-            self._arrange()
+            self._dragged = None
             self._show()
 
     # -- controls of the toolbar ----------------------------------------------------------------------------------
@@ -197,25 +229,18 @@ class Explorer(widgets.VBox):
     def _on_preset(self, change: Any) -> None:
         if change["new"] != CHOOSE:
             self._sent = True
-            self._set(PRESETS[change["new"]].scenario)
+            self._set(self._taken(change["new"], own=True))
             self._preset.value = CHOOSE
 
     def _on_compare(self, change: Any) -> None:
         other = self.scenario if change["new"] else None
         if (self._state.other is None) != (other is None):
-            self._past.append(self._state)
-            self._state = replace(self._state, other=other)
-            self._arrange()
-            self._show()
+            self._change(replace(self._state, other=other))
 
     def _on_saved(self, change: Any) -> None:
-        if change["new"] == self.scenario.to_json():
-            return
-        try:
-            self._set(Scenario.from_json(change["new"]))
-        except BadInput as error:
-            self.saved.value = self.scenario.to_json()
-            self._difference.value = f"<div role='alert' style='color:#c4391c'>{html.escape(str(error))}</div>"
+        if change["new"] != self.scenario.to_json():
+            self._sent = True
+            self._guarded(lambda: self._set(Scenario.from_json(change["new"])))
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
@@ -223,14 +248,21 @@ class Explorer(widgets.VBox):
         """Put one picture beside the controls, or two."""
         comparing = self._state.other is not None
         self._compare.value = comparing
+        if comparing == self._arranged:
+            return
+        self._arranged = comparing
         columns = [[self._titles[0], self.view], [self._titles[1], self.other_view]] if comparing else [[self.view]]
-        room = {"flex": "1 1 420px" if comparing else "1 1 600px", "min_width": "0", "margin": "0 0 0 14px"}
-        self._body.children = (
-            self.panel,
-            *(widgets.VBox(column, layout=widgets.Layout(**room)) for column in columns),
+        pictures = widgets.HBox(
+            [widgets.VBox(one, layout=widgets.Layout(flex="1 1 420px", min_width="0")) for one in columns],
+            layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%"),
         )
+        right = [self._difference, pictures] if comparing else [pictures]
+        room = widgets.Layout(flex="1 1 400px", min_width="0", margin="0 0 0 14px")
+        self._body.children = (self.panel, widgets.VBox(right, layout=room))
 
     def _show(self) -> None:
+        self._arrange()
+        self._complaint.value = ""
         self.panel.show(self.scenario)
         self._rules.show(self.scenario.rules)
         self.saved.value = self.scenario.to_json()
@@ -247,9 +279,9 @@ class Explorer(widgets.VBox):
         """Play a scenario: under the user's own rule set where it names that."""
         return Outcome.of(scenario, self._rules_of(scenario))
 
-    def _rules_of(self, scenario: Scenario) -> RuleSet | None:
+    def _rules_of(self, scenario: Scenario) -> RuleSet:
         own = self._own_rules
-        return own if own is not None and own.name == scenario.rules else None
+        return own if own is not None and own.name == scenario.rules else get(scenario.rules)
 
     def _scrubbed(self, position: int) -> None:
         self._draw(self._whole.after(position))
@@ -264,8 +296,8 @@ class Explorer(widgets.VBox):
         return super()._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:
-        other = "" if self._other is None else f" | B: {self._other.summary()}"
-        return f"Explorer({self.outcome.summary()}{other})"
+        shown = [one.summary() for one in (self.outcome, self._other) if one is not None]
+        return f"Explorer({' | B: '.join(shorten(one, MOST_SHOWN, placeholder=' ...') for one in shown)})"
 
 
 def _scenario_of(given: Scenario | str) -> Scenario:

@@ -79,7 +79,7 @@ def _ladders(scenario: Scenario, rules: RuleSet) -> Iterator[Iterator[tuple[str,
 
 def _vhost_first(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
     place = SETTINGS["vhost_place"]
-    if place.get(scenario, None) == "after":
+    if any(isinstance(one, VhostDevice) for one in scenario.devices) and place.get(scenario, None) == "after":
         yield "plug the vhost device before the memory devices", place.put(scenario, "before", None)
 
 

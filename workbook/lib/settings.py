@@ -389,7 +389,7 @@ _ALL: Final = (
     Setting(
         "chipset", "Machine", "choice", *_field("chipset"), choices=(("q35", "q35"), ("pc", "pc")), help="-machine"
     ),
-    Setting("accel", "Accelerator", "choice", _field("accel")[0], _put_accel, choices=(("KVM", "kvm"), ("TCG", "tcg"))),
+    Setting("accel", "Accelerator", "choice", _field("accel")[0], _put_accel, choices=(("KVM", "kvm"), ("TCG", "tcg")), help="-accel"),
     Setting(
         "kvm_slots",
         "KVM memslots",
