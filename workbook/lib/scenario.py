@@ -88,7 +88,7 @@ class MemoryBackend:
     @property
     def alignment(self) -> int:
         """Alignment of its memory region: anonymous memory 2 MiB on x86-64 Linux [measured], else the page size."""
-        return self.page_size if self.has_fd else max(self.page_size, 2 * MiB)
+        return max(self.page_size, 2 * MiB) if self.kind == "ram" else self.page_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
