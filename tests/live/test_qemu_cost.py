@@ -87,7 +87,9 @@ def test_headline_with_memslots(kvm: QemuBinary) -> None:
 
 
 @pytest.mark.kvm
-@pytest.mark.parametrize(("size", "plugged"), [(11 * GiB - 512 * MiB, [2 * MiB, 9 * GiB]), (300 * GiB, [7 * GiB])])
+@pytest.mark.parametrize(
+    ("size", "plugged"), [(11 * GiB - 512 * MiB, [2 * MiB, 9 * GiB]), (300 * GiB + 512 * MiB, [7 * GiB])]
+)
 def test_odd_devices(kvm: QemuBinary, size: int, plugged: list[int]) -> None:
     """Devices with a smaller last memslot, or memslots that are no power of two, cost what is predicted too."""
     for cost in undisturbed([*plugged, size], dynamic=True, size=size):

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import ipywidgets as widgets
 
@@ -14,6 +14,8 @@ from workbook.lib.size import KiB
 from workbook.table import Table
 
 __all__ = ("MeasureButton",)
+
+_READY: Final = "Takes five to twenty seconds, longer while other VMs come and go; all memory is given back."
 
 
 class Measurable(Protocol):
@@ -58,9 +60,7 @@ class MeasureButton(widgets.VBox):
         )
         self.button.on_click(self._measure)
         self._bar = widgets.IntProgress(max=host.steps, layout=widgets.Layout(width="16em", display="none"))
-        self._status = widgets.HTML(
-            _said(refusal or "Takes five to twenty seconds; all memory is given back.", bad=bool(refusal))
-        )
+        self._status = widgets.HTML(_said(refusal or _READY, bad=bool(refusal)))
         self._table = widgets.HTML()
         self._chart = PredictedMeasured(height=320)
         self._picture = Picture(self._chart)
