@@ -161,6 +161,20 @@ def test_timing_counts_both_ways() -> None:
 
 @kvm
 @needs_kvm
+@needs_root
+def test_difference_beside_another_vm_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another VM ran all the time, a difference may be its own; where none did, it is the model's error."""
+    wrong = KvmHost(tdp_mmu=not this_host().tdp_mmu, kernel=this_host().kernel)
+    for others, disturbed in ((frozenset({(1, 1)}), True), (frozenset(), False)):
+        monkeypatch.setattr(measurement, "other_vms", lambda others=others: others)
+        results = [measure(Layout.packed(1, 16 * MiB), host=wrong) for _ in range(3)]
+        assert not any(result.agrees for result in results)
+        # a real VM may come and go meanwhile
+        assert disturbed in {result.disturbed for result in results}
+
+
+@kvm
+@needs_kvm
 def test_device_says_its_limits() -> None:
     """KVM reports its memslot limit, and one memslot more is refused before anything is allocated."""
     with KvmDevice() as device:

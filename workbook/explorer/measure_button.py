@@ -62,6 +62,7 @@ class MeasureButton(widgets.VBox):
         self._bar = widgets.IntProgress(max=host.steps, layout=widgets.Layout(width="16em", display="none"))
         self._status = widgets.HTML(_said(refusal or _READY, bad=bool(refusal)))
         self._table = widgets.HTML()
+        self._table.add_class("jp-RenderedHTMLCommon")  # tables look as in a cell's output
         self._chart = PredictedMeasured(height=320)
         self._picture = Picture(self._chart)
         self._picture.layout.display = "none"

@@ -36,7 +36,8 @@ class Measurement:
     predicted
         By `workbook.lib.overhead` for this host.
     disturbed
-        Another VM came, went, or changed meanwhile: the numbers may hold memory of others.
+        Another VM came, went, or changed meanwhile: the numbers may hold memory of others. A VM that was there all the
+        time cannot be watched: where there is one and the numbers differ, nobody knows whose they are.
     add_seconds, remove_seconds
         Time in the kernel for all memslots.
     """
@@ -179,7 +180,7 @@ def _measure_once(
         others.append(other_vms())
         removed = vm.remove(len(layout), spaces=spaces, progress=progress)
     settled = _settles(before, page_size)
-    return Measurement(
+    result = Measurement(
         layout=layout,
         dirty_log=dirty_log,
         address_spaces=spaces,
@@ -189,6 +190,7 @@ def _measure_once(
         add_seconds=added,
         remove_seconds=removed,
     )
+    return replace(result, disturbed=True) if any(others) and not result.agrees else result
 
 
 def _settles(before: Usage, page_size: int) -> bool:

@@ -50,7 +50,7 @@ class DeviceCost:
     predicted
         For the memslots that the model of this VM has mapped.
     disturbed
-        Another VM came or went meanwhile: the numbers may hold memory of others.
+        Another VM came, went, or may have changed meanwhile: the numbers may hold memory of others.
     plug_seconds
         Time of the plug requests since the moment before.
     """
@@ -289,6 +289,8 @@ class _Attempt:
                     progress(1)
         others.add(other_vms())
         disturbed = len(others) > 1 or not self._settles(before)
+        # a VM that was there all the time may have changed its memslots: then nobody knows whose the difference is
+        disturbed = disturbed or (any(others) and not all(one.agrees for one in costs))
         return tuple(replace(one, disturbed=disturbed) for one in costs)
 
     def _session(self, argv: list[str], folder: Path) -> Session:
