@@ -37,7 +37,8 @@ TABLE: Final = (
 TIMING_COUNTS: Final = (1, 3, 10, 32, 100, 320, 1_000, 3_200, 10_000, 32_000)
 """Numbers of memslots whose adding and removing the command times."""
 
-_REPEATS: Final = 5
+_LEAST_REPEATS: Final = 5
+_TIMED_SLOTS: Final = 10_000  # of small numbers of memslots: the fewer, the more often, up to this sum
 _COLUMNS: Final = ("total", "rmap", "gfn_track", "lpage_info", "dirty_bitmap")
 
 
@@ -114,12 +115,16 @@ def _measure_all(
         yield measurement
 
 
+def _repeats(count: int) -> int:
+    return max(_LEAST_REPEATS, min(_TIMED_SLOTS // count, 100))
+
+
 def _time_all(
     counts: Sequence[int], device: Path, say: Callable[[str], None], progress: Progress | None
 ) -> Iterator[Timing]:
     """Time and say one after the other."""
     for count in counts:
-        timing = time_slots(count, repeats=_REPEATS, device=device, progress=progress)
+        timing = time_slots(count, repeats=_repeats(count), device=device, progress=progress)
         say(f"{count:>6} memslots: {timing.add_seconds:.6f} s to add, {timing.remove_seconds:.6f} s to remove")
         yield timing
 
@@ -132,7 +137,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         pass  # refuse before anything is printed
     plan = _plan(options)
     counts = TIMING_COUNTS if options.timing else ()
-    ioctls = 2 * (sum(len(layout) for layout, _ in plan) + _REPEATS * sum(counts))
+    ioctls = 2 * (sum(len(layout) for layout, _ in plan) + sum(count * _repeats(count) for count in counts))
     with progress_bar(ioctls, "ioctls") as (say, progress):
         measurements = list(_measure_all(plan, options.device, say, progress))
         timings = list(_time_all(counts, options.device, say, progress))
