@@ -170,5 +170,5 @@ def _factor(unit: str | None, where: str) -> int:
         return 1
     if name[:1] and name[0] in _PREFIXES and name[1:] in ("", "b", "ib"):
         power = _PREFIXES.index(name[0]) + 1
-        return 1000**power if name[1:] == "b" else KiB**power
+        return int((1000 if name[1:] == "b" else KiB) ** power)
     raise BadInput(f"{where}: unit {unit!r:.60} is not libvirt's: use b, KB, KiB, MB, MiB, GB, GiB, TB or TiB")

@@ -1,6 +1,6 @@
 """Layout: what a machine looks like at one moment, as an immutable value for charts, tables and reports.
 
-Everything here is computed from a `workbook.lib.machine.Machine` and knows no QEMU version.
+Everything here is computed from a `workbook.lib.vm.Vm` and knows no QEMU version.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from .rules.base import Decision
 from .virtio_mem import PluggedBlocks
 
 if TYPE_CHECKING:
-    from .machine import Machine
+    from .vm import Vm
 
 __all__ = ("Consumer", "DeviceLayout", "Layout", "RamPiece")
 
@@ -189,7 +189,7 @@ class Layout:
     accelerators: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, machine: "Machine") -> "Layout":
+    def of(cls, machine: "Vm") -> "Layout":
         """Take the picture of a machine."""
         pc, spaces = machine.layout, len(machine.kvm_used)
         pieces = (RamPiece(0, pc.below_4g), RamPiece(pc.above_4g_start, pc.above_4g))
@@ -231,7 +231,7 @@ class Layout:
         return self.view.changes(to.view)
 
 
-def _consumers(machine: "Machine") -> tuple[Consumer, ...]:
+def _consumers(machine: "Vm") -> tuple[Consumer, ...]:
     budget = machine.budget
     reserved = machine.rules.reserved(budget.required, budget.used)
     found = []
