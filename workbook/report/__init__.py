@@ -1,0 +1,14 @@
+"""What a reviewer gets: one HTML file that needs no network, no kernel and no installation.
+
+``python -m workbook.report --preset cover-letter -o report.html`` writes one; a notebook (``--notebook``) or a saved
+state of the explorer (``--state``) can stand in place of the preset, and ``--slides`` makes a deck of a notebook.
+
+The sliders in the page only pick: everything that they can show was decided by the model before
+(`workbook.report.grid` says which positions there are). Nothing of the rules is written in JavaScript.
+"""
+
+from workbook.report.notebook import notebook_page, slides
+from workbook.report.page import write_page
+from workbook.report.scenario import preset_page, scenario_page
+
+__all__ = ("notebook_page", "preset_page", "scenario_page", "slides", "write_page")

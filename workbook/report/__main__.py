@@ -1,0 +1,65 @@
+"""``python -m workbook.report``: write a report, or slides, as one HTML file."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from workbook.lib.errors import BadInput
+from workbook.report.notebook import notebook_page, slides
+from workbook.report.page import write_page
+from workbook.report.scenario import preset_page, read_state, scenario_page
+
+__all__ = ("main",)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write what was asked for; return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    command = f"python -m workbook.report {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
+    try:
+        if options.slides and not options.notebook:
+            raise BadInput("--slides makes a deck of a notebook: give --notebook FILE with it")
+        _check_output(options.output)
+        if options.notebook:
+            make = slides if options.slides else notebook_page
+            text, count = make(options.notebook, command=command, title=options.title)
+        elif options.state is not None:
+            text, count = scenario_page(read_state(options.state), command=command, title=options.title)
+        else:
+            text, count = preset_page(options.preset, command=command, title=options.title)
+        write_page(options.output, text)
+    except BadInput as error:
+        print(f"workbook.report: {error}", file=sys.stderr)
+        return 1
+    decided = f", {count:,} positions decided beforehand" if count else ""
+    print(f"{options.output}: {len(text.encode()) / 1e6:.2f} MB{decided}")
+    return 0
+
+
+def _check_output(path: Path) -> None:
+    """Refuse a file that could not be written before anything is computed."""
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder: give --output a file in it")
+    if not path.parent.is_dir():
+        raise BadInput(f"{path.parent} is not a folder: give --output a file in a folder that exists")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m workbook.report",
+        description="Write one self-contained HTML file with pictures and sliders that need no network and no kernel.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--preset", help="a scenario of workbook.lib.presets, such as cover-letter")
+    what.add_argument("--state", help="a saved state: a file, or the text of the explorer's State field itself")
+    what.add_argument("--notebook", type=Path, help="a notebook; it is run for the report and not changed")
+    parser.add_argument("--slides", action="store_true", help="of the notebook, a deck in place of a page")
+    parser.add_argument("--title", default="", help="in place of the one that the preset or the notebook has")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the HTML file; an older one is replaced")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"use strict"
+// Shows what was decided beforehand: picks a frame, unpacks it from the tape, hands it to the charts and texts.
+// No rule of QEMU or KVM is written here.
+
+const pageTheme = () => document.documentElement.dataset.theme
+const themeListeners = []
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme
+  for (const button of document.querySelectorAll("[data-theme-button]")) {
+    button.setAttribute("aria-pressed", String(theme === "dark"))
+  }
+  for (const listener of themeListeners) listener(theme)
+}
+
+async function embed(target, data, docid) {
+  // Bokeh changes what it is given
+  const copy = JSON.parse(JSON.stringify(data.document))
+  const roots = {}
+  for (const [name, root] of Object.entries(data.roots)) {
+    const place = document.createElement("div")
+    place.id = `${docid}-${name}`
+    target(name).replaceChildren(place)
+    roots[root] = place.id
+  }
+  const item = {docid, roots, root_ids: Object.values(data.roots)}
+  const [views] = await Bokeh.embed.embed_items({[docid]: copy}, [item])
+  return {views, document: [...views][0].model.document}
+}
+
+class Panel {
+  constructor(element, data) {
+    this.element = element
+    this.data = data
+    this.strides = []
+    let stride = 1
+    for (const axis of [...data.axes].reverse()) {
+      this.strides.unshift(stride)
+      stride *= axis.labels.length
+    }
+    this.frames = new Map()
+    for (const [index, frame, count] of data.grid) {
+      for (let i = 0; i < count; i++) this.frames.set(index + i, frame + i)
+    }
+    this.step = data.start
+    this.at = [...data.places[data.start]]
+    this.applied = new Map()
+    this.inputs = new Map()
+    for (const input of element.querySelectorAll("input[type=range]")) {
+      this.inputs.set(input.dataset.axis, input)
+      input.addEventListener("input", () => this.turn(input.dataset.axis, Number(input.value)))
+    }
+    for (const input of element.querySelectorAll("fieldset[data-axis] input")) {
+      input.addEventListener("change", () => this.turn("rules", Number(input.value)))
+    }
+    for (const button of element.querySelectorAll("[data-step]")) {
+      button.addEventListener("click", () => this.goTo(Number(button.dataset.step)))
+    }
+    element.querySelector("[data-back]").addEventListener("click", () => {
+      this.at[0] = data.axes[0].start
+      this.goTo(data.start)
+    })
+    themeListeners.push(() => this.stage())
+  }
+
+  axis(name) {
+    return this.data.axes.findIndex((one) => one.name === name)
+  }
+
+  // -- picking --------------------------------------------------------------------------------------------------
+
+  turn(name, index) {
+    this.at[this.axis(name)] = index
+    if (name !== "rules") this.step = null
+    this.show()
+  }
+
+  goTo(step) {
+    this.step = step
+    this.at = [this.at[0], ...this.data.places[step].slice(1)]
+    this.show()
+  }
+
+  // no request above the size of the device: the slider ends there
+  limitRequest() {
+    const size = this.axis("device_size"), request = this.axis("requested_size")
+    if (request < 0) return
+    const most = this.data.axes[size].values[this.at[size]]
+    const last = this.data.axes[request].values.findLastIndex((one) => one <= most)
+    this.inputs.get("requested_size").max = last
+    this.at[request] = Math.min(this.at[request], last)
+  }
+
+  frameOf(rules) {
+    if (this.step !== null) return this.data.steps[this.step][rules]
+    const at = [rules, ...this.at.slice(1)]
+    return this.frames.get(at.reduce((sum, one, i) => sum + one * this.strides[i], 0))
+  }
+
+  // -- unpacking ------------------------------------------------------------------------------------------------
+
+  value(number, theme) {
+    const found = this.data.values[number]
+    return found !== null && typeof found === "object" && "light" in found ? found[theme] : found
+  }
+
+  column(number, theme) {
+    const runs = this.data.columns[number], found = []
+    for (let at = 0; at < runs.length; at += 3) {
+      for (let i = 0; i < runs[at + 1]; i++) found.push(this.value(runs[at] + i * runs[at + 2], theme))
+    }
+    return found
+  }
+
+  // -- showing --------------------------------------------------------------------------------------------------
+
+  async stage() {
+    const theme = pageTheme(), turn = (this.staging = Symbol(theme))
+    this.document = null
+    this.views?.clear()
+    const places = (name) => this.element.querySelector(`[data-chart="${name}"]`)
+    const staged = await embed(places, {document: this.data.documents[theme], roots: this.data.roots}, this.element.id)
+    if (this.staging !== turn) return staged.views.clear()
+    this.views = staged.views
+    this.document = staged.document
+    this.applied.clear()
+    this.show()
+  }
+
+  show() {
+    this.limitRequest()
+    this.showControls()
+    const theme = pageTheme(), {data} = this
+    const parts = data.frames[data.shown[this.frameOf(this.at[0])]]
+    this.showCharts(parts, theme)
+    let at = data.tracked.length
+    for (const name of data.words) this.showWords(name, this.value(parts[at++], theme))
+    for (const [name, joint] of data.lines) this.showLines(name, joint, parts[at++], theme)
+    const cells = data.tracked.length + data.words.indexOf("cells")
+    for (const row of this.element.querySelectorAll("tr[data-rules]")) {
+      const rules = Number(row.dataset.rules)
+      const other = data.frames[data.shown[this.frameOf(rules)]]
+      this.setHtml(row, row.firstElementChild.outerHTML + this.value(other[cells], theme))
+      row.toggleAttribute("aria-current", rules === this.at[0])
+    }
+    this.element.dataset.ready = String(this.document !== null)
+  }
+
+  showControls() {
+    for (const [number, axis] of this.data.axes.entries()) {
+      const input = this.inputs.get(axis.name), label = axis.labels[this.at[number]]
+      if (input) {
+        input.value = this.at[number]
+        input.setAttribute("aria-valuetext", label)
+        this.element.querySelector(`output[for="${input.id}"]`).value = label
+        input.style.setProperty("--filled", `${input.max > 0 ? (100 * this.at[number]) / input.max : 0}%`)
+      } else {
+        this.element.querySelectorAll("fieldset[data-axis] input")[this.at[number]].checked = true
+      }
+    }
+    for (const button of this.element.querySelectorAll("[data-step]")) {
+      button.setAttribute("aria-pressed", String(Number(button.dataset.step) === this.step))
+    }
+    const many = this.data.steps.length > 1
+    this.element.querySelector("[data-mode]").textContent =
+      this.step === null
+        ? "Shown: the guest is asked for this size and plugs it."
+        : many
+          ? `Shown: step ${this.step + 1} of ${this.data.steps.length}. A slider leaves the story.`
+          : "Shown: the VM as it was given."
+  }
+
+  showCharts(parts, theme) {
+    if (this.document === null || this.document === undefined) return
+    this.data.tracked.forEach(([name, attribute, columns], i) => {
+      if (this.applied.get(i) === parts[i]) return
+      this.applied.set(i, parts[i])
+      const model = this.document.get_model_by_id(name)
+      if (columns === null) {
+        model.setv({[attribute]: this.value(parts[i], theme)})
+      } else {
+        const group = this.data.groups[parts[i]]
+        model.data = Object.fromEntries(columns.map((one, at) => [one, this.column(group[at], theme)]))
+      }
+    })
+  }
+
+  showWords(name, text) {
+    for (const place of this.element.querySelectorAll(`[data-words="${name}"]`)) this.setHtml(place, text)
+  }
+
+  setHtml(place, text) {
+    if (place.shown !== text) place.innerHTML = place.shown = text
+  }
+
+  showLines(name, joint, number, theme) {
+    const place = this.element.querySelector(`[data-lines="${name}"]`), key = `${number}`
+    if (place.shown === key) return
+    place.shown = key
+    place.textContent = this.column(number, theme).join(joint) || "nothing"
+  }
+}
+
+async function startPanels() {
+  const dark = matchMedia("(prefers-color-scheme: dark)")
+  setTheme(dark.matches ? "dark" : "light")
+  dark.addEventListener("change", (event) => setTheme(event.matches ? "dark" : "light"))
+  for (const button of document.querySelectorAll("[data-theme-button]")) {
+    button.hidden = false
+    button.addEventListener("click", () => setTheme(pageTheme() === "dark" ? "light" : "dark"))
+  }
+  const panels = (window.panels = [])
+  for (const script of document.querySelectorAll("script[data-panel]")) {
+    const panel = new Panel(document.getElementById(script.dataset.panel), JSON.parse(script.textContent))
+    panels.push(panel)
+    await panel.stage()
+  }
+  for (const script of document.querySelectorAll("script[data-pictures]")) {
+    const place = document.getElementById(script.dataset.pictures), data = JSON.parse(script.textContent)
+    await embed((name) => place.querySelector(`[data-chart="${name}"]`), data, place.id)
+  }
+  // paper has no triangles to click on
+  addEventListener("beforeprint", () => {
+    for (const one of document.querySelectorAll("details:not([open])")) {
+      one.open = true
+      one.dataset.opened = ""
+    }
+  })
+  addEventListener("afterprint", () => {
+    for (const one of document.querySelectorAll("details[data-opened]")) {
+      one.open = false
+      delete one.dataset.opened
+    }
+  })
+}
+
+startPanels()
