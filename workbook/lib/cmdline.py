@@ -147,6 +147,7 @@ class _Reader:
     accels: list[str] = field(default_factory=list)
     objects: list[Properties] = field(default_factory=list)
     devices: list[Properties] = field(default_factory=list)
+    netdevs: list[Properties] = field(default_factory=list)
     numa: list[tuple[str, Properties]] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
     vga: str | None = None
@@ -202,7 +203,8 @@ class _Reader:
         kind, name = props.values.get("type"), str(props.values.get("id"))
         if kind == "vhost-user" or (kind == "tap" and props.values.get("vhost") in ("on", True)):
             given = {"driver": f"netdev {kind}", "id": name}
-            self.devices.append(Properties(given, where=props.where))
+            # QEMU makes network back ends before any device, wherever they stand
+            self.netdevs.append(Properties(given, where=props.where))
 
     def scenario(self) -> Scenario:
         """Put the scenario together."""
@@ -245,7 +247,7 @@ class _Reader:
             display=self.vga not in (None, "none") or (self.vga is None and "nodefaults" not in self.flags),
             incoming="incoming" in self.flags,
             backends=backends,
-            devices=tuple(one for one in map(self._device, self.devices) if one is not None),
+            devices=tuple(one for one in map(self._device, self.netdevs + self.devices) if one is not None),
             rules=self.rules.name if self.rules else "qemu-10.0",
         )
 
