@@ -30,10 +30,15 @@ def test_slots_are_the_models(cover_letter: CoverLetter, requested: int) -> None
     layout = cover_letter(requested)
     device, axis = layout.devices[0], axis_of(layout)
     slots = memory_map_columns(layout, axis, LIGHT)["slots"]
-    assert slots["index"] == list(range(device.decision.count))
+    assert slots["index"].tolist() == list(range(device.decision.count))
     assert axis.address(slots["left"]).astype(np.int64).tolist() == (device.start + device.slot_offset).tolist()
     assert (slots["right"] - slots["left"]).astype(np.int64).tolist() == device.slot_size.tolist()
-    assert [int(text, 16) for text in slots["offset"]] == device.slot_offset.tolist()
+    for name, values in (
+        ("offset", device.slot_offset),
+        ("size", device.slot_size),
+        ("plugged", device.slot_plugged),
+    ):
+        assert slots[name].tolist() == values.tolist()
     starts_and_ends = [[int(end, 16) for end in text.split(" - ")] for text in slots["range"]]
     assert starts_and_ends == [
         [device.start + offset, device.start + offset + size - 1]

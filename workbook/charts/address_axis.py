@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bokeh.models import (
     Axis,
+    CategoricalColorMapper,
     ColumnDataSource,
     CustomJS,
     CustomJSTicker,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     # generic for type checkers only
     from bokeh.models.renderers import GlyphRenderer
 
-__all__ = ("fit_labels", "put_addresses_on")
+__all__ = ("fit_labels", "fit_slots", "put_addresses_on")
 
 _TICKS_JS: Final = """
 const A = knots.data.address, P = knots.data.place
@@ -84,14 +85,24 @@ for (let i = 0; i < d.text.length; i++) {
   }
 }
 labels.change.emit()
-if (dense) {
-  const boxes = dense.data_source.data
-  let narrowest = Infinity
-  for (let i = 0; i < boxes.left.length; i++) narrowest = Math.min(narrowest, boxes.right[i] - boxes.left[i])
-  // seen from afar borders would hide the boxes, and no borders would leave seams between them
-  const field = narrowest * pixels >= 4 ? "line" : "fill"
-  if (dense.glyph.line_color.field !== field) dense.glyph.line_color = {field}
+"""
+
+_FIT_SLOTS_JS: Final = """
+const range = plot.x_range
+if (plot.properties.inner_width.is_unset || !(range.end > range.start)) return
+const {left, right, size} = slots.data
+let narrowest = Infinity
+for (let i = 0; i < left.length; i++) {
+  const wide = right[i] - left[i], in_sight = right[i] > range.start && left[i] < range.end
+  // what lies in a cut gap is hidden by its band
+  if (in_sight && wide == size[i]) narrowest = Math.min(narrowest, wide)
 }
+const pixels = narrowest * plot.inner_width / (range.end - range.start)
+// seen from afar borders would hide the boxes, and no borders would leave seams between them
+const palette = pixels >= 4 ? lines : fills
+if (borders.palette[0] != palette[0]) borders.palette = palette
+const visible = pixels >= 30
+if (numbers.visible != visible) numbers.visible = visible
 """
 
 
@@ -107,7 +118,7 @@ def put_addresses_on(axis: Axis, plot: Plot, knots: ColumnDataSource) -> None:
     axis.formatter = CustomJSTickFormatter(args={"knots": knots}, code=_FORMAT_JS)
 
 
-def fit_labels(plot: Plot, labels: ColumnDataSource, dense: "GlyphRenderer[Any] | None" = None) -> None:
+def fit_labels(plot: Plot, labels: ColumnDataSource) -> None:
     """Show every label inside its box, right of it where there is room, or not at all; again after every zoom.
 
     Parameters
@@ -116,10 +127,32 @@ def fit_labels(plot: Plot, labels: ColumnDataSource, dense: "GlyphRenderer[Any] 
         Columns ``text``, ``brief`` (if `text` does not fit), ``left``, ``right`` and ``until`` (places of the box, and
         up to where text may go beside it), ``y``, ``centred``, ``inside`` and ``outside`` (colours); written are
         ``x``, ``shown``, ``color``.
-    dense
-        Boxes with columns ``line`` and ``fill``, whose borders are hidden where one is narrower than 4 pixels.
     """
-    args = {"plot": plot, "labels": labels, "dense": dense, "font": f"{SMALL} {FONT}"}
-    callback = CustomJS(args=args, code=_FIT_JS)
-    for model, name in ((plot.x_range, "start"), (plot.x_range, "end"), (labels, "data"), (plot, "inner_width")):
+    _after_zoom(plot, labels, CustomJS(args={"plot": plot, "labels": labels, "font": f"{SMALL} {FONT}"}, code=_FIT_JS))
+
+
+def fit_slots(
+    plot: Plot,
+    slots: ColumnDataSource,
+    numbers: "GlyphRenderer[Any]",
+    borders: CategoricalColorMapper,
+    fills: list[str],
+) -> None:
+    """Show numbers and borders of memslots where the narrowest in sight has room for them.
+
+    Parameters
+    ----------
+    slots
+        Columns ``left``, ``right`` and ``size``.
+    numbers
+        The texts in the memslots.
+    borders, fills
+        Colours of the borders, and those to take where a border would hide its box.
+    """
+    args = {"plot": plot, "slots": slots, "numbers": numbers, "borders": borders, "fills": fills}
+    _after_zoom(plot, slots, CustomJS(args={**args, "lines": list(borders.palette)}, code=_FIT_SLOTS_JS))
+
+
+def _after_zoom(plot: Plot, source: ColumnDataSource, callback: CustomJS) -> None:
+    for model, name in ((plot.x_range, "start"), (plot.x_range, "end"), (source, "data"), (plot, "inner_width")):
         model.js_on_change(name, callback)

@@ -8,18 +8,13 @@ import numpy.typing as npt
 from bokeh.core.properties import value
 from bokeh.models import (
     Axis,
-    BoxZoomTool,
     ColumnDataSource,
     DataRange1d,
     Line,
     LogTicker,
     NumeralTickFormatter,
-    PanTool,
-    ResetTool,
-    SaveTool,
     Scatter,
     Step,
-    WheelZoomTool,
 )
 from bokeh.models.annotations import Legend, LegendItem
 
@@ -27,7 +22,7 @@ from workbook.lib.errors import BadInput
 
 from .byte_axis import put_bytes_on, put_log_bytes_on
 from .size_text import shown_size
-from .theme import ThemeName, hover, theme_of
+from .theme import ThemeName, hover, theme_of, zoom_tools
 
 __all__ = ("Curves", "Points", "Unit", "curve_columns")
 
@@ -116,11 +111,10 @@ class Curves:
         self.curves: dict[str, Points] = {}
         self._x_title, self._y_title = x_title, y_title
         self._units: tuple[Unit, Unit] = (x_unit, y_unit)
-        wheel = WheelZoomTool()
         self.figure = self.theme.figure(
             title=title,
             height=height,
-            tools=[PanTool(), wheel, BoxZoomTool(), ResetTool(), SaveTool()],
+            tools=zoom_tools("both"),
             x_axis_type="log",
             y_axis_type="log" if y_log else "linear",
             x_range=DataRange1d(range_padding=0.02, only_visible=True),

@@ -7,16 +7,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from bokeh.models import (
-    BoxZoomTool,
     ColumnDataSource,
     FixedTicker,
-    PanTool,
     Quad,
     Range1d,
-    ResetTool,
-    SaveTool,
     Text,
-    WheelZoomTool,
 )
 
 from workbook.lib.flatview import Change, ChangeKind
@@ -26,7 +21,8 @@ from .address_axis import fit_labels, put_addresses_on
 from .broken_axis import BrokenAxis
 from .memory_map_columns import gap_columns, hex_range
 from .size_text import shown_size
-from .theme import NORMAL, Theme, ThemeName, hover, legend_of, painted, styled, text_style, theme_of
+from .sources import show
+from .theme import NORMAL, Theme, ThemeName, hover, legend_of, painted, styled, text_style, theme_of, zoom_tools
 
 __all__ = ("ListenerEvents", "listener_columns", "missing_for_a_moment")
 
@@ -144,18 +140,16 @@ class ListenerEvents:
         self.changes: tuple[Change, ...] = ()
         axis = axis_of(())
         self.sources = {name: ColumnDataSource(columns) for name, columns in self._columns(axis).items()}
-        wheel = WheelZoomTool(dimensions="width")
         self._title = self.theme.title(NOTHING)
         self._rows = Range1d(start=-1.6, end=0.6)
         self._places = Range1d(start=0, end=axis.end, min_interval=64 * KiB)
         self.figure = self.theme.figure(
             title=self._title,
             height=200,
-            tools=[PanTool(dimensions="width"), wheel, BoxZoomTool(dimensions="width"), ResetTool(), SaveTool()],
+            tools=zoom_tools("width"),
             x_range=self._places,
             y_range=self._rows,
         )
-        self.figure.toolbar.active_scroll = wheel
         self.figure.min_border_left, self.figure.min_border_right = 104, 48
         self.figure.ygrid.grid_line_color = None
         self.figure.yaxis.major_tick_line_color = self.figure.yaxis.axis_line_color = None
@@ -205,7 +199,7 @@ class ListenerEvents:
         self.figure.height = 140 + ROW * (1 + min(max(rows, 1), MOST_ROWS))
         self._name_rows()
         for name, columns in self._columns(axis).items():
-            self.sources[name].data = columns
+            show(self.sources[name], columns)
         self._title.text = self._headline()
 
     def _name_rows(self) -> None:

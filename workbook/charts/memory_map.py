@@ -2,32 +2,34 @@
 
 from typing import Any, Final
 
+from bokeh.core.properties import expr
 from bokeh.layouts import column
 from bokeh.models import (
-    BoxZoomTool,
+    CategoricalColorMapper,
     Column,
     ColumnDataSource,
+    CustomJSExpr,
+    CustomJSHover,
     FixedTicker,
-    PanTool,
     Quad,
     Range1d,
     RangeTool,
-    ResetTool,
-    SaveTool,
     Segment,
     Text,
-    WheelZoomTool,
 )
 from bokeh.plotting import figure
+from bokeh.transform import factor_hatch, transform
 
 from workbook.lib.layout import DeviceLayout, Layout
 from workbook.lib.size import KiB
 
-from .address_axis import fit_labels, put_addresses_on
+from .address_axis import fit_labels, fit_slots, put_addresses_on
 from .broken_axis import BrokenAxis
-from .memory_map_columns import LANES, NOTHING, Drawable, axis_of, memory_map_columns
+from .byte_axis import SIZE_JS
+from .memory_map_columns import LANES, NOTHING, SLOT_LANE, SLOT_STATES, Drawable, axis_of, memory_map_columns
 from .size_text import shown_size
-from .theme import LARGE, NORMAL, ThemeName, hover, legend_of, painted, styled, text_style, theme_of
+from .sources import show
+from .theme import HATCH, LARGE, NORMAL, ThemeName, hover, legend_of, painted, styled, text_style, theme_of, zoom_tools
 
 __all__ = ("MemoryMap",)
 
@@ -44,6 +46,13 @@ _LEGEND: Final = {
 NOT_STARTED: Final = "No machine to draw: QEMU does not start with this configuration."
 NO_CONTAINER: Final = "No device memory: give -m a maxmem that is larger than the RAM."
 NO_DEVICE: Final = "No memory device is plugged: all of the device memory is free."
+_MIDDLE_JS: Final = """
+const {left, right, size} = this.data
+// what lies in a cut gap has no place for a number
+return left.map((at, i) => right[i] - at == size[i] ? (at + right[i]) / 2 : NaN)
+"""
+_STATES: Final = list(SLOT_STATES.values())
+_SLOTS: Final[dict[str, Any]] = {"left": "left", "right": "right", "bottom": SLOT_LANE[0], "top": SLOT_LANE[1]}
 _BOTTOM, _TOP = -0.55, len(LANES) - 0.1
 
 
@@ -89,15 +98,13 @@ class MemoryMap:
         self.x_range = Range1d(start=0, end=1, min_interval=64 * KiB)
         self._whole = Range1d(start=0, end=1)
         self._title = self.theme.title()
-        wheel = WheelZoomTool(dimensions="width")
         self.figure = self.theme.figure(
             title=self._title,
             height=height,
-            tools=[PanTool(dimensions="width"), wheel, BoxZoomTool(dimensions="width"), ResetTool(), SaveTool()],
+            tools=zoom_tools("width"),
             x_range=self.x_range,
             y_range=Range1d(start=_BOTTOM, end=_TOP),
         )
-        self.figure.toolbar.active_scroll = wheel
         self.figure.min_border_left, self.figure.min_border_right = 104, 48
         self._set_axes()
         self._draw()
@@ -118,8 +125,8 @@ class MemoryMap:
 
     def _draw(self) -> None:
         plot, sources = self.figure, self.sources
-        boxes = plot.add_glyph(sources["boxes"], _quads())
-        slots = plot.add_glyph(sources["slots"], _quads())
+        boxes = plot.add_glyph(sources["boxes"], _boxes())
+        slots = self._draw_slots()
         gaps = plot.add_glyph(
             sources["gaps"],
             Quad(left="left", right="right", bottom=_BOTTOM, top=_TOP - 0.75, **painted(self.theme.look("gap"))),
@@ -136,7 +143,9 @@ class MemoryMap:
             padding=8,
         )
         plot.add_glyph(sources["notice"], Text(x="x", y="y", text="text", **style))
-        fit_labels(plot, sources["labels"], slots)
+        fit_labels(plot, sources["labels"])
+        size = CustomJSHover(code=f"{SIZE_JS}; return size(value)")
+        hexadecimal = CustomJSHover(code="return `0x${BigInt(value).toString(16)}`")
         texts = [("what", "@what"), ("state", "@state"), ("address", "@range"), ("size", "@size")]
         plot.add_tools(
             hover(texts, renderers=[boxes]),
@@ -145,15 +154,41 @@ class MemoryMap:
                     ("memslot", "@index of @device"),
                     ("state", "@state"),
                     ("address", "@range"),
-                    ("offset in backend", "@offset"),
-                    ("size", "@size"),
-                    ("plugged", "@plugged"),
+                    ("offset in backend", "@offset{custom}"),
+                    ("size", "@size{custom}"),
+                    ("plugged", "@plugged{custom}"),
                 ],
                 renderers=[slots],
+                formatters={"@offset": hexadecimal, "@size": size, "@plugged": size},
             ),
             hover([("not to scale", "@size"), ("address", "@range")], renderers=[gaps]),
         )
         plot.add_layout(legend_of(plot, _LEGEND, self.theme, columns=4), "above")
+
+    def _draw_slots(self) -> Any:
+        """Draw memslots and their numbers; their look is chosen by their state in the browser, which saves columns."""
+        source, looks = self.sources["slots"], [self.theme.look(role) for role in SLOT_STATES]
+        fills = [look.fill for look in looks]
+        borders = self._by_state([look.line for look in looks])
+        quads = Quad(
+            **_SLOTS,
+            fill_color=transform("state", self._by_state(fills)),
+            line_color=transform("state", borders),
+            hatch_color=transform("state", self._by_state([look.line for look in looks])),
+            hatch_pattern=factor_hatch("state", [look.hatch for look in looks], _STATES),
+            **HATCH,
+        )
+        slots = self.figure.add_glyph(source, quads)
+        middle = CustomJSExpr(code=_MIDDLE_JS)
+        colour = transform("state", self._by_state([look.text for look in looks]))
+        style = text_style(text_align="center", text_color=colour)
+        numbers = self.figure.add_glyph(source, Text(x=expr(middle), y=sum(SLOT_LANE) / 2, text="index", **style))
+        numbers.visible = False
+        fit_slots(self.figure, source, numbers, borders, fills)
+        return slots
+
+    def _by_state(self, palette: list[str]) -> CategoricalColorMapper:
+        return CategoricalColorMapper(factors=_STATES, palette=palette)
 
     def _strip(self) -> figure:
         """Return the strip that shows everything, with a handle on what the map shows."""
@@ -162,8 +197,9 @@ class MemoryMap:
         strip.min_border_left = 104
         strip.axis.visible = False
         strip.grid.visible = False
-        for name in ("boxes", "slots"):
-            strip.add_glyph(self.sources[name], _quads(line_alpha=0.0, hatch_alpha=0.0))
+        strip.add_glyph(self.sources["boxes"], _boxes(line_alpha=0.0, hatch_alpha=0.0))
+        fills = self._by_state([self.theme.look(role).fill for role in SLOT_STATES])
+        strip.add_glyph(self.sources["slots"], Quad(**_SLOTS, fill_color=transform("state", fills), line_alpha=0.0))
         tool = RangeTool(x_range=self.x_range, start_gesture="pan")
         tool.overlay.fill_color, tool.overlay.fill_alpha = self.theme.accent, 0.1
         tool.overlay.line_color, tool.overlay.line_alpha = self.theme.accent, 0.9
@@ -180,12 +216,12 @@ class MemoryMap:
         if not axis.same_as(self.axis) or layout is None:
             self._set_axis(axis)
         for name, columns in memory_map_columns(shown, axis, self.theme, notice=self._notice()).items():
-            self.sources[name].data = columns
+            show(self.sources[name], columns)
         self._title.text = self._headline()
 
     def _set_axis(self, axis: BrokenAxis) -> None:
         self.axis = axis
-        self.sources["knots"].data = axis.columns()
+        show(self.sources["knots"], axis.columns())
         for one in (self.x_range, self._whole):
             one.update(bounds=None, start=0.0, end=axis.end, reset_start=0.0, reset_end=axis.end)
         self.x_range.bounds = (0.0, axis.end)
@@ -248,5 +284,5 @@ def _described(device: DeviceLayout) -> str:
     )
 
 
-def _quads(**more: Any) -> Quad:
+def _boxes(**more: Any) -> Quad:
     return Quad(left="left", right="right", bottom="bottom", top="top", **styled(**more))

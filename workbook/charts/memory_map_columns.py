@@ -1,6 +1,7 @@
 """What the memory map draws, as columns: boxes, memslots, labels and markers of one layout.
 
-Addresses are float64 (exact below 2^53), because Bokeh sends larger int64 slowly; exact values are in text columns.
+Numbers of memslots are float64 arrays (exact below 2^53): Bokeh sends large int64 one by one, and arrays of many
+rows at once. Sources of few rows have lists, because every array is two messages of its own to a notebook.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ __all__ = (
     "BOX_COLUMNS",
     "LANES",
     "NOTHING",
+    "SLOT_LANE",
     "SLOT_STATES",
     "Columns",
     "Drawable",
@@ -38,7 +40,8 @@ LANES: Final = ("boot RAM", "device memory", "devices", "memslots", "plugged", "
 _Y: Final = {name: len(LANES) - 1 - index for index, name in enumerate(LANES)}
 _ACROSS: Final = (-0.32, 0.32)
 """Bottom and top of a box, from the middle of its lane."""
-_SLOT: Final = 0.42
+SLOT_LANE: Final = (_Y["memslots"] - 0.42, _Y["memslots"] + 0.42)
+"""Bottom and top of all memslots."""
 TOP: Final = len(LANES) - 0.4
 MAX_EXTENTS: Final = 3_000
 """Plugged extents drawn at most; nearest ones are drawn as one beyond that."""
@@ -135,7 +138,7 @@ def memory_map_columns(layout: Drawable, axis: BrokenAxis, theme: Theme, *, noti
     """
     return {
         "boxes": box_columns(layout, axis, theme),
-        "slots": slot_columns(layout, axis, theme),
+        "slots": slot_columns(layout, axis),
         "gaps": gap_columns(axis),
         "markers": marker_columns(layout, axis),
         "labels": label_columns(layout, axis, theme),
@@ -186,8 +189,8 @@ def box_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
     rows: Sequence[Sequence[Any]] = list(zip(*boxes.rows, strict=True)) if boxes.rows else [()] * 9
     start, end, bottom, top, roles, *texts = rows
     return {
-        "left": axis.place(start),
-        "right": axis.place(end),
+        "left": axis.place(start).tolist(),
+        "right": axis.place(end).tolist(),
         "bottom": list(bottom),
         "top": list(top),
         "role": list(roles),
@@ -245,57 +248,45 @@ def merged_extents(extents: Bytes, most: int) -> tuple[Bytes, Bytes]:
 # -- memslots ---------------------------------------------------------------------------------------------------------
 
 
-def slot_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
+def slot_columns(layout: Drawable, axis: BrokenAxis) -> Columns:
     """Return one row for each memslot that lies in its device, of all devices."""
     parts = [_slots_of(one) for one in layout.devices]
-    start, size, index, device, state, offset, plugged = (
-        [value for part in parts for value in part[column]] for column in range(7)
+    start, size, index, offset, plugged, state = (
+        np.concatenate([part[column] for part in parts]) if parts else np.zeros(0, dtype=np.int64)
+        for column in range(6)
     )
-    names = list(SLOT_STATES)
-    roles = [names[one] for one in state]
     words = list(SLOT_STATES.values())
-    begin = np.array(start, dtype=np.float64)
-    count = len(start)
     return {
-        "left": axis.place(begin),
-        "right": axis.place(begin + np.array(size, dtype=np.float64)),
-        "bottom": np.full(count, _Y["memslots"] - _SLOT),
-        "top": np.full(count, _Y["memslots"] + _SLOT),
-        "role": roles,
-        **theme.columns(roles),
-        "index": index,
-        "device": device,
-        "range": [f"{low:#x} - {low + length - 1:#x}" for low, length in zip(start, size, strict=True)],
-        "offset": [f"{one:#x}" for one in offset],
-        "size": _formatted(size),
-        "state": [words[one] for one in state],
-        "plugged": _formatted(plugged),
+        "left": axis.place(start),
+        "right": axis.place(start + size),
+        "index": index.astype(np.int32),
+        "offset": offset.astype(np.float64),
+        "size": size.astype(np.float64),
+        "plugged": plugged.astype(np.float64),
+        "state": [words[one] for one in state.tolist()],
+        "device": [one.id for one, part in zip(layout.devices, parts, strict=True) for _ in range(len(part[0]))],
+        "range": [
+            f"{low:#x} - {behind - 1:#x}" for low, behind in zip(start.tolist(), (start + size).tolist(), strict=True)
+        ],
     }
 
 
-def _formatted(sizes: Sequence[int]) -> list[str]:
-    """Format sizes; most memslots have the same one."""
-    known = {size: shown_size(size) for size in set(sizes)}
-    return [known[size] for size in sizes]
-
-
-def _slots_of(device: DeviceLayout) -> tuple[list[Any], ...]:
-    """Return start, size, index, device, state, offset, plugged bytes of the memslots inside the device."""
+def _slots_of(device: DeviceLayout) -> tuple[Bytes, ...]:
+    """Return start, size, index, offset, plugged bytes and number of the state of the memslots inside the device."""
     size = np.minimum(device.slot_size, device.size - device.slot_offset)
     # a surplus memslot of the RFC lies behind the end: nothing of it can be drawn
     inside = np.flatnonzero(size > 0)
     size, plugged, mapped = size[inside], device.slot_plugged[inside], device.slot_mapped[inside]
     state = np.where(~mapped, 0, np.where(plugged == 0, 1, np.where(plugged < size, 2, 3)))
     offset = device.slot_offset[inside]
-    columns = (device.start + offset, size, inside, None, state, offset, plugged)
-    return tuple([device.id] * len(inside) if one is None else one.tolist() for one in columns)
+    return device.start + offset, size, inside, offset, plugged, state
 
 
 # -- labels, gaps, markers --------------------------------------------------------------------------------------------
 
 
 def label_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
-    """Return all texts: boxes' names, memslots' numbers, lengths of cut gaps; the browser shows those that fit."""
+    """Return all texts: boxes' names and lengths of cut gaps; the browser shows those that fit."""
     rows: list[tuple[str, str, int, int, int, float, bool, str]] = []
     end = int(axis.addresses[-1])
     for number, piece in enumerate(layout.ram):
@@ -320,30 +311,24 @@ def label_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
             # text over several extents could not be read
             begin = device.start + int(device.plugged[0, 0]) if len(device.plugged) == 1 else plugged_end
             rows.append((text, "", begin, plugged_end, room, _Y["plugged"], False, "plugged"))
-        start, size, index, _, state, *_ = _slots_of(device)
-        roles = list(SLOT_STATES)
-        rows.extend(
-            (str(number), "", low, low + length, low + length, _Y["memslots"], True, roles[one])
-            for low, length, number, one in zip(start, size, index, state, strict=True)
-        )
     for low, high in axis.gaps.astype(np.int64).tolist():
         length = format_size(high - low, digits=2)
         rows.append((f"⋯ {length} ⋯", length, low, high, high, TOP, True, "gap"))
     columns = list(zip(*rows, strict=True)) if rows else [()] * 8
     texts, briefs, left, right, until, y, centred, role = (list(one) for one in columns)
-    left_place = axis.place(left)
+    left_place = axis.place(left).tolist()
     inside = [theme.look(one).text for one in role]
     return {
         "text": texts,
         "brief": briefs,
         "left": left_place,
-        "right": axis.place(right),
-        "until": axis.place(until),
+        "right": axis.place(right).tolist(),
+        "until": axis.place(until).tolist(),
         "y": y,
         "centred": centred,
         "inside": inside,
         "outside": [theme.text] * len(rows),
-        "x": left_place.copy(),
+        "x": list(left_place),
         "shown": [""] * len(rows),
         "color": list(inside),
     }
@@ -353,8 +338,8 @@ def gap_columns(axis: BrokenAxis) -> Columns:
     """Return the bands that mark where the axis is cut."""
     low, high = axis.gaps[:, 0].astype(np.int64).tolist(), axis.gaps[:, 1].astype(np.int64).tolist()
     return {
-        "left": axis.place(low),
-        "right": axis.place(high),
+        "left": axis.place(low).tolist(),
+        "right": axis.place(high).tolist(),
         "range": [hex_range(start, end - start) for start, end in zip(low, high, strict=True)],
         "size": [shown_size(end - start) for start, end in zip(low, high, strict=True)],
     }
@@ -368,4 +353,4 @@ def marker_columns(layout: Drawable, axis: BrokenAxis) -> Columns:
             rows.append((device.start + device.requested_size, _Y["plugged"] + 0.5, "solid"))
             rows.append((device.start + device.usable_region_size, _Y["memslots"] + 0.5, "dashed"))
     at, top, dash = (list(one) for one in (zip(*rows, strict=True) if rows else [()] * 3))
-    return {"x": axis.place(at), "bottom": [0.55] * len(rows), "top": top, "dash": dash}
+    return {"x": axis.place(at).tolist(), "bottom": [0.55] * len(rows), "top": top, "dash": dash}

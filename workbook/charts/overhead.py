@@ -18,6 +18,7 @@ from workbook.lib.overhead import Cost
 from workbook.lib.size import format_size
 
 from .byte_axis import put_bytes_on
+from .sources import show
 from .theme import NORMAL, Theme, ThemeName, hover, text_style, theme_of
 
 __all__ = ("Cases", "OverheadBars", "overhead_columns")
@@ -171,8 +172,8 @@ class OverheadBars:
         longest = max((cost.total for _, cost in self._cases), default=0)
         self._names.factors = [case for case, _ in reversed(self._cases)]
         self._bytes.end = ROOM * longest or 1.0
-        self.source.data = overhead_columns(self._cases, self.theme)
-        self.totals.data = total_columns(self._cases)
+        show(self.source, overhead_columns(self._cases, self.theme))
+        show(self.totals, total_columns(self._cases))
 
     def describe(self) -> str:
         """Return one line per case: its total and the parts that are not 0."""

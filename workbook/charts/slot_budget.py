@@ -16,6 +16,7 @@ from bokeh.models.annotations import Span
 
 from workbook.lib.layout import Consumer
 
+from .sources import show
 from .theme import NORMAL, SMALL, Theme, ThemeName, hover, legend_of, styled, text_style, theme_of
 
 __all__ = ("SlotBudget", "consumer_columns", "slot_budget_columns")
@@ -141,8 +142,8 @@ class SlotBudget:
         self.figure.height = self._height + (rows - 2) * ROW
         self._share.end = max([100.0, *columns["right"]])
         self._title.text = TITLE if self._consumers else NOBODY
-        self.source.data = columns
-        self.names.data = consumer_columns(self._consumers)
+        show(self.source, columns)
+        show(self.names, consumer_columns(self._consumers))
 
     def describe(self) -> str:
         """Return one line per consumer: limit, and what of it is taken, reserved and free."""

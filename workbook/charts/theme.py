@@ -1,7 +1,8 @@
 """How charts look: colours, hatches and fonts for light and dark pages.
 
 Colours are Okabe and Ito's (Color Universal Design, 2008), which stay apart for every kind of colour vision, some of
-them darker so that they stand out from white; a hatch or a dash says the same a second time. Backgrounds are transparent: the page's shows through.
+them darker so that they stand out from white; a hatch or a dash says the same a second time. Backgrounds are
+transparent: the page's shows through.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,19 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bokeh.core.properties import value
-from bokeh.models import ColumnDataSource, HoverTool, Quad, Tool
+from bokeh.models import (
+    BoxZoomTool,
+    ColumnDataSource,
+    HoverTool,
+    PanTool,
+    Quad,
+    ResetTool,
+    SaveTool,
+    Tool,
+    WheelZoomTool,
+    ZoomInTool,
+    ZoomOutTool,
+)
 from bokeh.models.annotations import Legend, LegendItem, Title
 from bokeh.plotting import figure
 
@@ -17,6 +30,7 @@ from workbook.lib.errors import BadInput
 
 __all__ = (
     "FONT",
+    "HATCH",
     "LARGE",
     "NORMAL",
     "SMALL",
@@ -30,6 +44,7 @@ __all__ = (
     "styled",
     "text_style",
     "theme_of",
+    "zoom_tools",
 )
 
 ThemeName = Literal["light", "dark"]
@@ -39,7 +54,7 @@ NORMAL: Final = "12px"
 LARGE: Final = "14px"
 _QUOTE: Final = "'"
 _HOVER_NAME, _HOVER_TEXT = "#5A6068", "#1A1C1F"  # Bokeh's hover box is white on every page
-_HATCH: Final = {"hatch_alpha": 0.45, "hatch_scale": 7.0}
+HATCH: Final[dict[str, Any]] = {"hatch_alpha": 0.45, "hatch_scale": 7.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +134,8 @@ class Theme:
             background_fill_color=None,
             border_fill_color=None,
             outline_line_color=None,
-            styles={"--bokeh-icon-color": self.muted},
+            # Bokeh's own hints are dark text on white, on every page
+            styles={"--bokeh-icon-color": self.muted, "color": _HOVER_TEXT},
             **more,
         )
         plot.toolbar.logo = None
@@ -154,6 +170,22 @@ class Theme:
         return legend
 
 
+def zoom_tools(dimensions: Literal["width", "both"]) -> list[Tool]:
+    """Return tools to move and zoom; the wheel alone scrolls the page, with Ctrl it zooms.
+
+    All but the wheel can be reached by keyboard: the toolbar's buttons take the focus.
+    """
+    return [
+        PanTool(dimensions=dimensions),
+        WheelZoomTool(dimensions=dimensions, modifiers="ctrl", description="Zoom by Ctrl and wheel"),
+        BoxZoomTool(dimensions=dimensions),
+        ZoomInTool(dimensions=dimensions, factor=0.3),
+        ZoomOutTool(dimensions=dimensions, factor=0.3),
+        ResetTool(),
+        SaveTool(),
+    ]
+
+
 def text_style(**more: Any) -> dict[str, Any]:
     """Return the properties of a text glyph in the charts' font, vertically centred; `more` goes on top."""
     return {"text_font": value(FONT), "text_font_size": SMALL, "text_baseline": "middle", **more}
@@ -161,12 +193,12 @@ def text_style(**more: Any) -> dict[str, Any]:
 
 def painted(look: Look) -> dict[str, Any]:
     """Return the properties of an area glyph that is drawn like that."""
-    return {**_HATCH, "fill_color": look.fill, "fill_alpha": look.alpha, **_bordered(look.line, look.hatch)}
+    return {**HATCH, "fill_color": look.fill, "fill_alpha": look.alpha, **_bordered(look.line, look.hatch)}
 
 
 def styled(**more: Any) -> dict[str, Any]:
     """Return the properties of an area glyph whose style is in the columns of `Theme.columns`; `more` goes on top."""
-    return {**_HATCH, "fill_color": "fill", "fill_alpha": "alpha", **_bordered("line", "hatch"), **more}
+    return {**HATCH, "fill_color": "fill", "fill_alpha": "alpha", **_bordered("line", "hatch"), **more}
 
 
 def _bordered(line: str, hatch: str) -> dict[str, Any]:
@@ -183,7 +215,7 @@ def hover(rows: Sequence[tuple[str, str]], **more: Any) -> HoverTool:
     )
     font = f"{NORMAL} {FONT.replace(_QUOTE, '')}"
     table = f"<table style='max-width:360px;font:{font};border-collapse:collapse'>{body}</table>"
-    return HoverTool(tooltips=table, show_arrow=False, **more)
+    return HoverTool(tooltips=table, show_arrow=False, visible=False, **more)
 
 
 def legend_of(plot: figure, roles: Mapping[str, str], theme: Theme, *, columns: int = 99) -> Legend:
