@@ -314,17 +314,17 @@ def test_other_memory_devices() -> None:
 
 
 def test_vhost_devices() -> None:
-    """vhost devices get their limits by id: vhost-user, vhost in the kernel, and both kinds of netdev."""
+    """vhost devices get their limits by id; QEMU makes network back ends first, wherever they stand."""
     line = (
         "-chardev socket,id=c,path=/tmp/c -device vhost-user-fs-pci,id=fs,chardev=c,tag=t "
         "-device vhost-vsock-pci,id=vs,guest-cid=3 -netdev vhost-user,id=n0,chardev=c -netdev tap,id=n1,vhost=on "
         "-netdev tap,id=n2 -netdev user,id=n3 -device virtio-net-pci"
     )
     assert read_argv(line, vhost_slots={"fs": 64, "n0": 509}).devices == (
-        VhostDevice(id="fs", driver="vhost-user-fs-pci", slots=64),
-        VhostDevice(id="vs", driver="vhost-vsock-pci", kernel=True),
         VhostDevice(id="n0", driver="netdev vhost-user", slots=509),
         VhostDevice(id="n1", driver="netdev tap", kernel=True),
+        VhostDevice(id="fs", driver="vhost-user-fs-pci", slots=64),
+        VhostDevice(id="vs", driver="vhost-vsock-pci", kernel=True),
     )
 
 
