@@ -21,7 +21,7 @@ Sketch: TypeAlias = dict[str, Any]
 Steps: TypeAlias = Sequence[Mapping[str, Any]]
 
 LARGEST_FOR_KVM: Final = 32 * GiB
-"""Memory devices under KVM stay below this: a host without TDP MMU pays 2.5 MB of metadata per mapped GiB."""
+"""Memory devices under KVM are no larger: a host without TDP MMU pays 2.5 MB of metadata per mapped GiB."""
 
 _MOST_DEVICES: Final = 4
 _MOST_ACTIONS: Final = 12
