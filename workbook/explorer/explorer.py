@@ -148,6 +148,12 @@ class Explorer(widgets.VBox):
         assert self.view.outcome is not None
         return self.view.outcome
 
+    @property
+    def compared(self) -> tuple[tuple[Scenario, RuleSet], ...]:
+        """The scenario, and the one beside it if there is one, each with the rule set that decides it."""
+        shown = [one for one in (self._state.scenario, self._state.other) if one is not None]
+        return tuple((one, self._rules_of(one)) for one in shown)
+
     def turn(self, name: str, value: Any, device: str | None = None) -> "Explorer":
         """Turn a setting by name, as its control does; returns the explorer, so that a cell can end in it."""
         if name not in SETTINGS:
