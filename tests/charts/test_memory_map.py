@@ -74,9 +74,12 @@ def test_ram_container_and_devices(two_devices: Layout) -> None:
     assert len(columns["markers"]["x"]) == 4
 
 
-def test_markers_are_request_and_usable_region(cover_letter: CoverLetter) -> None:
+def test_markers_are_request_and_usable_region() -> None:
     """The solid marker stands at the requested size, the dashed one at the end of the usable region."""
-    layout = cover_letter(20 * GiB)
+    machine = Machine.from_qemu_args(COVER_LETTER, rules="rfc-2021", kvm_slots=32764)
+    machine.request_size("vm0", 20 * GiB)
+    machine.plug("vm0", 0, 3 * GiB)
+    layout = machine.picture
     device, axis = layout.devices[0], axis_of(layout)
     markers = memory_map_columns(layout, axis, LIGHT)["markers"]
     assert markers["dash"] == ["solid", "dashed"]
