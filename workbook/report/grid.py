@@ -104,9 +104,7 @@ class Grid:
         values = self.values(at)
         rules = values.pop("rules")
         size = values.pop("requested_size", None)
-        scenario = replace(self.scenario, actions=())
-        if isinstance(rules, str):
-            scenario = replace(scenario, rules=rules)
+        scenario = replace(self.scenario, actions=(), rules=get(rules).name)
         for name, value in values.items():
             if value != SETTINGS[name].get(scenario, None):
                 scenario = SETTINGS[name].put(scenario, value, None)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from workbook.charts import MemoryMap, OverheadBars, SlotBudget
 from workbook.charts.theme import ThemeName
 from workbook.lib.outcome import Outcome
-from workbook.lib.rules import RuleSet
+from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
 from workbook.lib.settings import SETTINGS, virtio_mem_devices
 from workbook.report import words
@@ -68,9 +68,7 @@ class _Recorder:
 
     def take(self, scenario: Scenario, rules: RuleSet | str) -> int:
         """Play one scenario; return the number of what was taken."""
-        if isinstance(rules, str):
-            scenario = replace(scenario, rules=rules)
-        outcome = Outcome.of(scenario, rules)
+        outcome = Outcome.of(replace(scenario, rules=get(rules).name), rules)
         for cast in self.stage.casts.values():
             _update(cast, outcome)
         shown = self._words(outcome, rules)
@@ -81,9 +79,7 @@ class _Recorder:
 
     def words_of(self, scenario: Scenario, rules: RuleSet | str) -> dict[str, Any]:
         """Return the texts alone, for the page before any script runs."""
-        if isinstance(rules, str):
-            scenario = replace(scenario, rules=rules)
-        outcome = Outcome.of(scenario, rules)
+        outcome = Outcome.of(replace(scenario, rules=get(rules).name), rules)
         for cast in self.stage.casts.values():
             _update(cast, outcome)
         return self._words(outcome, rules)
@@ -248,7 +244,7 @@ def _html(
         f"<div class='panel' id='{name}'>"
         f"{_story(story, start, heading) if len(story) > 1 else ''}"
         f"<div class='bench'><form class='controls' aria-label='Sliders' onsubmit='return false'>"
-        f"<{heading}>Turn</{heading}>{''.join(controls)}"
+        f"<{heading}>Sliders</{heading}>{''.join(controls)}"
         f"<p class='mode' data-mode></p>"
         f"<button type='button' data-back>Back to the start</button></form>"
         f"<div class='results'><p class='vm' data-words='vm'>{first['vm']}</p>"
@@ -256,11 +252,11 @@ def _html(
         f"<dl class='numbers' data-words='numbers'>{first['numbers']}</dl>"
         f"<div data-words='verdict'>{first['verdict']}</div>"
         f"{figures['map']}<div class='pair'>{figures['overhead']}{figures['budget']}</div></div></div>"
-        f"<{heading}>The same VM under every rule set</{heading}>"
-        f"<div class='scroll' tabindex='0' role='group' aria-label='Rule sets compared'>{_comparison(grid, others)}</div>"
-        f"<{heading}>Why this many memslots</{heading}>"
+        f"<div class='tables'><section><{heading}>The same VM under every rule set</{heading}>"
+        f"<div class='scroll' tabindex='0' role='group' aria-label='Rule sets compared'>{_comparison(grid, others)}</div></section>"
+        f"<section><{heading}>Why this many memslots</{heading}>"
         f"<div class='scroll trace' tabindex='0' role='group' aria-label='The decision, step by step' data-words='trace'>"
-        f"{first['trace']}</div>"
+        f"{first['trace']}</div></section></div>"
         f"<{heading}>In QEMU's words</{heading}>{texts}</div>"
     )
 
@@ -291,7 +287,7 @@ def _slider(axis: Axis, name: str) -> str:
     identity = f"{name}-{axis.name}"
     return (
         f"<div class='slider' title='{html.escape(axis.help)}'><label for='{identity}'>{html.escape(axis.label)}</label>"
-        f"<output for='{identity}'>{label}</output>"
+        f"<output for='{identity}' aria-live='off'>{label}</output>"
         f"<input type='range' id='{identity}' data-axis='{axis.name}' min='0' max='{last}' step='1' "
         f"value='{axis.start}' aria-valuetext='{label}' aria-describedby='{identity}-help'>"
         f"<small id='{identity}-help'>{html.escape(axis.help)}</small></div>"

@@ -6,6 +6,8 @@ from pathlib import Path
 from workbook.lib.errors import BadInput
 from workbook.lib.presets import PRESETS
 from workbook.lib.scenario import Scenario
+from workbook.lib.settings import SETTINGS, virtio_mem_devices
+from workbook.lib.size import format_size
 from workbook.report.page import how, page, top
 from workbook.report.panel import panel
 from workbook.report.story import Step, story_of_preset, story_of_scenario
@@ -23,15 +25,21 @@ def preset_page(name: str, *, command: str = "", title: str = "") -> tuple[str, 
     """
     story = story_of_preset(name)
     preset = PRESETS[name]
-    family, _, own = preset.title.partition(": ")
-    heading = title or (family if own and len(story) > 1 and story[0].title == own else preset.title)
-    return _page(preset.scenario, story, heading, preset.shows, f"Source: {preset.source}", command)
+    together = story[0].title == preset.title.rpartition(": ")[2] and len(story) > 1
+    heading = f"{preset.title.partition(': ')[0]}: {_devices(preset.scenario)}" if together else preset.title
+    shows = "" if together else preset.shows
+    return _page(preset.scenario, story, title or heading, shows, f"Source: {preset.source}", command)
+
+
+def _devices(scenario: Scenario) -> str:
+    sizes = [SETTINGS["device_size"].get(scenario, one.id) for one in virtio_mem_devices(scenario)]
+    return " and ".join(f"{format_size(one)} of virtio-mem" for one in sizes) or "a VM without virtio-mem"
 
 
 def scenario_page(scenario: Scenario, *, command: str = "", title: str = "") -> tuple[str, int]:
     """Return the page of any scenario, and how many positions were decided for it."""
     story = story_of_scenario(scenario)
-    return _page(scenario, story, title or "Memory slots of a VM", "", "", command)
+    return _page(scenario, story, title or f"Memory slots: {_devices(scenario)}", "", "", command)
 
 
 def _page(
