@@ -3,17 +3,20 @@
 import html
 import shlex
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import ipywidgets as widgets
 
 from workbook.charts import DecisionTrace, MemoryMap, OverheadBars, SlotBudget
 from workbook.explorer.figure import Figure
 from workbook.lib.advice import Advice, advise
+from workbook.lib.libvirt import write_domain
 from workbook.lib.outcome import Outcome
-from workbook.lib.rules import RuleSet
+from workbook.lib.rules import RULE_SETS, RuleSet
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
+from workbook.lib.slot_table import slot_csv
 
 __all__ = ("OutcomeView",)
 
@@ -44,10 +47,18 @@ class OutcomeView(widgets.VBox):
         self._notice = widgets.HTML()
         self._summary = widgets.HTML()
         self._texts = {
-            name: widgets.HTML() for name in ("Why", "info mtree", "info mtree -f", "Command line", "Numbers")
+            name: widgets.HTML()
+            for name in ("Why", "info mtree", "info mtree -f", "Command line", "libvirt XML", "Numbers", "Save")
         }
         self._tabs = widgets.Tab(children=list(self._texts.values()), titles=list(self._texts))
         self._tabs.observe(self._show_tab, "selected_index")
+        self._cut = widgets.Checkbox(
+            description="Cut runs of unmapped memslots short",
+            indent=False,
+            layout=widgets.Layout(width="auto"),
+            tooltip="The map is to scale otherwise, and a few mapped memslots of a large device are narrow",
+        )
+        self._cut.observe(self._on_cut, "value")
         self.figures = tuple(Figure(one.root) for one in (self.memory_map, self.overhead, self.budget))
         for figure in self.figures:
             figure.layout.width = "100%"
@@ -59,7 +70,7 @@ class OutcomeView(widgets.VBox):
             layout=widgets.Layout(flex_flow="row wrap"),
         )
         super().__init__(
-            [self._notice, self._advice, self._summary, self.figures[0], below, self._tabs],
+            [self._notice, self._advice, self._summary, self._cut, self.figures[0], below, self._tabs],
             layout=widgets.Layout(width="100%", min_width="0"),
         )
 
@@ -73,6 +84,11 @@ class OutcomeView(widgets.VBox):
         self.overhead.update((("single memslot", outcome.single.cost), (outcome.rules, outcome.cost)))
         self._advise(outcome, rules)
         self._show_tab(None)
+
+    def _on_cut(self, change: Any) -> None:
+        self.memory_map.cut_unmapped = change["new"]
+        if self.outcome is not None:
+            self.memory_map.update(self.outcome.layout)
 
     def refresh(self) -> None:
         """Make views to come show the newest data."""
@@ -112,6 +128,10 @@ class OutcomeView(widgets.VBox):
             return _text(outcome.info_mtree_flat.splitlines())
         if name == "Command line":
             return _text([shlex.join(outcome.command_line)], wrap=True)
+        if name == "libvirt XML":
+            return _text(write_domain(outcome.scenario, RULE_SETS.get(outcome.rules)).splitlines())
+        if name == "Save":
+            return _links(outcome)
         return _text([self.memory_map.describe(), self.budget.describe(), self.overhead.describe()], wrap=True)
 
 
@@ -140,6 +160,21 @@ def _notice(outcome: Outcome) -> str:
 def _box(colour: str, content: str) -> str:
     style = f"border-left:4px solid {colour};padding:4px 10px;margin:4px 0;line-height:1.4"
     return f"<div role='alert' style='{style}'>{content}</div>"
+
+
+def _links(outcome: Outcome) -> str:
+    """Return links that save files: nothing leaves the page."""
+    files = {
+        "memslots.csv": slot_csv(outcome.layout) if outcome.layout else "",
+        "vm.sh": shlex.join(outcome.command_line) + "\n",
+        "vm.xml": write_domain(outcome.scenario, RULE_SETS.get(outcome.rules)),
+        "scenario.json": outcome.scenario.to_json() + "\n",
+    }
+    items = [
+        f"<li><a download='{name}' href='data:text/plain;charset=utf-8,{quote(text)}'>{name}</a></li>"
+        for name, text in files.items()
+    ]
+    return f"<ul>{''.join(items)}</ul><p>Pictures: the save button beside each (PNG).</p>"
 
 
 def _text(lines: Sequence[str], *, wrap: bool = False) -> str:
