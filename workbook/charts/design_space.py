@@ -146,7 +146,9 @@ class DesignSpace:
         self._mapper = _mapper(quantity)
         self._titles = [self.theme.title(" ") for _ in numbers]
         self.figures = [self._map(number, height) for number in numbers]
-        self._pane = Div(text=NOTHING, sizing_mode="stretch_width", min_height=72, stylesheets=[self._css()])
+        self._pane = Div(
+            text=NOTHING, sizing_mode="stretch_width", min_height=28 + 36 * panels, stylesheets=[self._css()]
+        )
         self._explain_under_pointer()
         self._legend = self.theme.dress_legend(Legend(items=[], orientation="horizontal", location="top_left"))
         maps = row(*self.figures, sizing_mode="stretch_width")
