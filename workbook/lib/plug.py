@@ -128,12 +128,13 @@ class PluggableVm(Vm):
             self._commit()
 
     def _plug_memory(self, spec: VirtioMem | Dimm | Pmem, *, hotplugged: bool) -> None:
+        # properties are set in the order of a hash table (qobject/qdict.c): memdev before the others that are checked
+        backend = self._backend_of(spec)
         if isinstance(spec, VirtioMem):
             memory_device.check_virtio_mem_properties(spec)
             for given in (spec.memslots, spec.max_memslots):
                 if given is not None:
                     self.rules.check_max_memslots(given)
-        backend = self._backend_of(spec)
         slot = 0
         if isinstance(spec, Dimm):
             slot = memory_device.dimm_slot(spec, self.devices, self.scenario.ram_slots)
