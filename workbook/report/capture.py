@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 from bokeh.document import Document
-from bokeh.models import LayoutDOM
 from IPython.core.getipython import get_ipython
 from jupyter_bokeh import BokehModel
 
@@ -35,7 +34,7 @@ _names: Final = (f"shown-{number}" for number in count(1))
 
 def install() -> None:
     """Make every widget of this kernel hand over what a page needs, from now on."""
-    shell = get_ipython()  # type: ignore[no-untyped-call] # IPython's own annotation is missing
+    shell: Any = get_ipython()
     formatter = shell.display_formatter.mimebundle_formatter
     formatter.for_type(widgets.Widget, _of_widget)
     formatter.for_type(Explorer, _of_explorer)
@@ -67,7 +66,7 @@ def _of_command_line(command: CommandLine) -> dict[str, Any]:
 def _of_widget(widget: widgets.Widget) -> dict[str, Any]:
     pictures, components = [], {"bokeh"}
     for figure in _figures(widget):
-        root: LayoutDOM = figure._model  # noqa: SLF001 - jupyter_bokeh has no public name for it
+        root = figure._model  # noqa: SLF001 - jupyter_bokeh has no public name for it
         document = root.document or Document()
         if root.document is None:
             document.add_root(root)

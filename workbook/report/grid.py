@@ -152,8 +152,8 @@ def _request_axis(scenario: Scenario, devices: Sequence[int], detail: Detail) ->
 
 
 def _own_request(scenario: Scenario) -> int:
-    size = requested(scenario)
-    return min(size, SETTINGS["device_size"].get(scenario, None))
+    size: int = SETTINGS["device_size"].get(scenario, None)
+    return min(requested(scenario), size)
 
 
 def _sizes(sizes: Sequence[int]) -> tuple[tuple[str, Any], ...]:

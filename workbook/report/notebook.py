@@ -1,7 +1,7 @@
 """The page or the slides of a notebook: run anew, with pictures and sliders that need no kernel.
 
-The deck is a page of its own making (sections side by side that snap, keys, a page number) and not reveal.js: that would
-be 150 KB more for transitions nobody asked for, and its scaling disturbs Bokeh's pointer.
+The deck is a page of its own making (sections side by side that snap, keys, a page number) and not reveal.js: that
+would be 150 KB more for transitions nobody asked for, and its scaling disturbs Bokeh's pointer.
 """
 
 import html
@@ -19,9 +19,11 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 from workbook.lib.errors import BadInput
 from workbook.report.capture import MIME, SETUP
-from workbook.report.page import how, page, top
+from workbook.report.page import Component, how, page, top
 
 __all__ = ("notebook_page", "slides")
+
+_nbformat: Any = nbformat  # half typed
 
 TIMEOUT: Final = 300
 """Seconds for one cell."""
@@ -100,7 +102,7 @@ def slides(path: Path, *, command: str = "", title: str = "") -> tuple[str, int]
 
 
 def _finished(title: str, body: str, parts: _Parts, *, slides_too: bool) -> str:
-    order = ("bokeh", "bokeh-widgets", "bokeh-tables")
+    order: tuple[Component, ...] = ("bokeh", "bokeh-widgets", "bokeh-tables")
     # tables are built on widgets
     needed = parts.components | ({"bokeh-widgets"} if "bokeh-tables" in parts.components else set())
     return page(
@@ -117,13 +119,8 @@ def _finished(title: str, body: str, parts: _Parts, *, slides_too: bool) -> str:
 def _facts(path: Path, parts: _Parts) -> list[tuple[str, str]]:
     facts = [("Notebook", f"{path.name}, run from top to bottom for this file.")]
     if parts.positions:
-        facts.append(
-            (
-                "Sliders",
-                f"All {parts.positions:,} positions were decided beforehand by the workbook's model, in Python; the page "
-                "picks one and draws it.",
-            )
-        )
+        decided = f"All {parts.positions:,} positions were decided beforehand by the workbook's model, in Python"
+        facts.append(("Sliders", f"{decided}; the page picks one and draws it."))
     return facts
 
 
@@ -133,13 +130,13 @@ def _facts(path: Path, parts: _Parts) -> list[tuple[str, str]]:
 def _run(path: Path) -> list[Any]:
     """Run a copy of a notebook; return its cells with their outputs."""
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = _nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
     except OSError as error:
         raise BadInput(f"--notebook {path}: cannot be read ({error.strerror}): give an .ipynb file") from None
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError, KeyError, AttributeError):
         raise BadInput(f"--notebook {path}: is not a notebook: give an .ipynb file") from None
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(SETUP))
+    notebook.cells.insert(0, _nbformat.v4.new_code_cell(SETUP))
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
@@ -156,7 +153,7 @@ def _run(path: Path) -> list[Any]:
         ) from None
     except CellTimeoutError:
         raise BadInput(f"--notebook {path}: a cell takes longer than {TIMEOUT} s: make it shorter") from None
-    except (NoSuchKernel, DeadKernelError) as error:
+    except (NoSuchKernel, DeadKernelError, RuntimeError) as error:
         raise BadInput(f"--notebook {path}: no Python kernel runs here ({_first_line(str(error))})") from None
     return list(notebook.cells[1:])
 
@@ -168,7 +165,7 @@ def _first_line(text: str) -> str:
 def _titled(cells: list[Any], otherwise: str) -> tuple[str, list[Any]]:
     """Return the notebook's title and its cells without it."""
     if cells and cells[0].cell_type == "markdown" and (match := _TITLE.match(cells[0].source)):
-        first = nbformat.v4.new_markdown_cell(cells[0].source[match.end() :])
+        first = _nbformat.v4.new_markdown_cell(cells[0].source[match.end() :])
         return match[1], [first, *cells[1:]]
     return otherwise, cells
 
@@ -205,7 +202,8 @@ def _output(output: Any, parts: _Parts) -> Iterator[str]:
     elif "text/html" in data:
         yield f"<div class='scroll' tabindex='0' role='group' aria-label='Table'>{data['text/html']}</div>"
     elif "image/png" in data:
-        yield f"<img alt='{html.escape(data.get('text/plain', 'picture'))}' src='data:image/png;base64,{data['image/png']}'>"
+        words = html.escape(data.get("text/plain", "picture"))
+        yield f"<img alt='{words}' src='data:image/png;base64,{data['image/png']}'>"
     elif "text/markdown" in data:
         yield f"<div class='prose'>{markdown(data['text/markdown'])}</div>"
     elif "text/plain" in data:

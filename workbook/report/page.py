@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata, resources
 from pathlib import Path
 from platform import python_version
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import bokeh
 import numpy as np
@@ -16,9 +16,12 @@ from bokeh.resources import Resources
 
 from workbook.lib.errors import BadInput
 
-__all__ = ("POLICY", "embedded", "how", "page", "write_page")
+__all__ = ("POLICY", "Component", "embedded", "how", "page", "write_page")
 
-POLICY: Final = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+Component = Literal["bokeh", "bokeh-widgets", "bokeh-tables"]
+POLICY: Final = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+)
 """What a browser may do with a page: run and draw what is inside, and load nothing.
 
 Bokeh compiles the few lines with which charts place their labels: hence ``unsafe-eval``.
@@ -40,7 +43,7 @@ def page(
     *,
     data: Mapping[str, Any] | None = None,
     pictures: Mapping[str, Any] | None = None,
-    components: Sequence[str] = ("bokeh",),
+    components: Sequence[Component] = ("bokeh",),
     styles: Sequence[str] = ("page.css",),
     scripts: Sequence[str] = ("panel.js",),
 ) -> str:
@@ -58,7 +61,11 @@ def page(
         Files beside this module.
     """
     blocks = [
-        *(_json(kind, name, one) for kind, all_ in (("panel", data), ("pictures", pictures)) for name, one in (all_ or {}).items())
+        *(
+            _json(kind, name, one)
+            for kind, all_ in (("panel", data), ("pictures", pictures))
+            for name, one in (all_ or {}).items()
+        )
     ]
     bokehjs = Resources("inline", components=list(components), log_level="warn").js_raw if data or pictures else []
     code = "".join(f"<script>{one}</script>\n" for one in (*bokehjs, *map(_part, scripts)))
@@ -93,9 +100,8 @@ def top(title: str, lead: str, source: str = "") -> str:
 
 def how(command: str, facts: Sequence[tuple[str, str]]) -> str:
     """Return how a page was computed: facts of its own, the versions, and the command that makes it again."""
-    versions = (
-        f"memslot-workbook {_own_version()}, Python {python_version()}, numpy {np.__version__}, Bokeh {bokeh.__version__}"
-    )
+    own = f"memslot-workbook {_own_version()}"
+    versions = f"{own}, Python {python_version()}, numpy {np.__version__}, Bokeh {bokeh.__version__}"
     rows = (*facts, ("Versions", versions))
     items = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in rows)
     return (
@@ -133,4 +139,6 @@ def write_page(path: Path, text: str) -> None:
                 Path(file.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise BadInput(f"{path} cannot be written ({error.strerror}): give --output a file in a folder that exists") from error
+        raise BadInput(
+            f"{path} cannot be written ({error.strerror}): give --output a file in a folder that exists"
+        ) from error

@@ -13,7 +13,7 @@ from workbook.lib.scenario import Scenario
 from workbook.lib.settings import SETTINGS, virtio_mem_devices
 from workbook.report import words
 from workbook.report.grid import Axis, Detail, Grid
-from workbook.report.stage import THEMES, Cast, Snapshot, Stage
+from workbook.report.stage import Cast, Snapshot, Stage
 from workbook.report.story import Step
 from workbook.report.tape import Tape
 
@@ -227,9 +227,13 @@ def _html(
     level: int,
 ) -> str:
     heading = f"h{level}"
-    controls = [_rules_control(grid.axes[0], name), *(_slider(axis, name) for axis in grid.axes[1:])]
+    controls = [
+        _rules_control(grid.axes[0], name),
+        *(_slider(axis, name) for axis in grid.axes[1:] if len(axis.choices) > 1),
+    ]
     figures = {
-        chart: f"<figure class='{chart}' aria-label='{html.escape(title)}'><div class='chart' data-chart='{chart}'></div>"
+        chart: f"<figure class='{chart}' aria-label='{html.escape(title)}'>"
+        f"<div class='chart' data-chart='{chart}'></div>"
         f"<details class='in-words'><summary>The picture in words</summary>"
         f"<p data-words='{chart}-words'>{first[f'{chart}-words']}</p></details></figure>"
         for chart, title in CHARTS.items()
@@ -253,9 +257,10 @@ def _html(
         f"<div data-words='verdict'>{first['verdict']}</div>"
         f"{figures['map']}<div class='pair'>{figures['overhead']}{figures['budget']}</div></div></div>"
         f"<div class='tables'><section><{heading}>The same VM under every rule set</{heading}>"
-        f"<div class='scroll' tabindex='0' role='group' aria-label='Rule sets compared'>{_comparison(grid, others)}</div></section>"
+        f"<div class='scroll' tabindex='0' role='group' aria-label='Rule sets compared'>"
+        f"{_comparison(grid, others)}</div></section>"
         f"<section><{heading}>Why this many memslots</{heading}>"
-        f"<div class='scroll trace' tabindex='0' role='group' aria-label='The decision, step by step' data-words='trace'>"
+        f"<div class='scroll trace' tabindex='0' role='group' aria-label='The decision' data-words='trace'>"
         f"{first['trace']}</div></section></div>"
         f"<{heading}>In QEMU's words</{heading}>{texts}</div>"
     )
@@ -286,7 +291,7 @@ def _slider(axis: Axis, name: str) -> str:
     label, last = html.escape(axis.choices[axis.start][0]), len(axis.choices) - 1
     identity = f"{name}-{axis.name}"
     return (
-        f"<div class='slider' title='{html.escape(axis.help)}'><label for='{identity}'>{html.escape(axis.label)}</label>"
+        f"<div class='slider'><label for='{identity}'>{html.escape(axis.label)}</label>"
         f"<output for='{identity}' aria-live='off'>{label}</output>"
         f"<input type='range' id='{identity}' data-axis='{axis.name}' min='0' max='{last}' step='1' "
         f"value='{axis.start}' aria-valuetext='{label}' aria-describedby='{identity}-help'>"

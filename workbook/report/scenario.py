@@ -56,20 +56,17 @@ def _page(
 
 
 def _facts(positions: int) -> list[tuple[str, str]]:
-    return [
-        (
-            "Sliders",
-            f"All {positions:,} positions were decided beforehand by the workbook's model of QEMU and KVM, in Python; the "
-            "page picks one and draws it. None of the rules is written a second time in JavaScript. At a position of the "
-            "sliders the guest was asked for the requested size and has plugged as much of it as it can.",
-        ),
-        (
-            "Model",
-            "Rule sets, memory layout and messages are compared with recordings of real QEMUs, KVM's metadata with "
-            "measurements of real kernels (data/ in the workbook's repository).",
-        ),
-        ("Metadata", "KVM's books for the memslots that memory devices have mapped; boot RAM is left out."),
-    ]
+    sliders = (
+        f"All {positions:,} positions were decided beforehand by the workbook's model of QEMU and KVM, in Python; the "
+        "page picks one and draws it. None of the rules is written a second time in JavaScript. At a position of the "
+        "sliders the guest was asked for the requested size and has plugged as much of it as it can."
+    )
+    model = (
+        "Rule sets, memory layout and messages are compared with recordings of real QEMUs, KVM's metadata with "
+        "measurements of real kernels (data/ in the workbook's repository)."
+    )
+    metadata = "KVM's books for the memslots that memory devices have mapped; boot RAM is left out."
+    return [("Sliders", sliders), ("Model", model), ("Metadata", metadata)]
 
 
 def read_state(given: str) -> Scenario:

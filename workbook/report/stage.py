@@ -6,15 +6,17 @@ chart's inside is known, and a page replays the changes.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
 
 from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
-from bokeh.model import Model
 from bokeh.models import ColumnDataSource
 
 from workbook.charts.theme import ThemeName
 from workbook.report.tape import Tape
+
+if TYPE_CHECKING:
+    from bokeh.model import Model
 
 __all__ = ("THEMES", "Cast", "Chart", "Snapshot", "Stage", "document_json")
 
@@ -72,7 +74,7 @@ class Stage:
         self._now: Snapshot = {}
         for theme, cast in self.casts.items():
             self._open(theme, cast, prefix)
-        if list(self._models[LIGHT]) != list(self._models[DARK]):
+        if self._kinds(LIGHT) != self._kinds(DARK):
             raise TypeError("a chart has other parts in the dark theme: it cannot change its theme in a page")
         by_model = {model.id: name for name, model in self._models[LIGHT].items()}
         self.roots = {name: by_model[chart.root.id] for name, chart in self.casts[LIGHT].items()}
@@ -82,7 +84,7 @@ class Stage:
         for chart in cast.values():
             document.add_root(chart.root)
         self.documents[theme], names = document_json(document, prefix)
-        self._models[theme] = {name: model for id_, name in names.items() if (model := document.get_model_by_id(id_))}
+        self._models[theme] = {names[one.id]: one for one in document.models if one.id in names}
         self._built[theme] = {
             (name, attribute): value
             for name, model in self._models[theme].items()
@@ -95,6 +97,9 @@ class Stage:
                 self._changed[names[model.id], attribute] = None
 
         document.on_change(note)
+
+    def _kinds(self, theme: ThemeName) -> dict[str, type]:
+        return {name: type(model) for name, model in self._models[theme].items()}
 
     def snapshot(self) -> Snapshot:
         """Return what differs now from the charts as they were built."""

@@ -12,7 +12,12 @@ from workbook.lib.scenario import Scenario
 
 __all__ = ("Step", "story_of_preset", "story_of_scenario")
 
-_MAIL: Final = {"cover-letter": "0", "cover-letter-2g": "2", "cover-letter-20g": "20", "cover-letter-reboot": "5-reboot"}
+_MAIL: Final = {
+    "cover-letter": "0",
+    "cover-letter-2g": "2",
+    "cover-letter-20g": "20",
+    "cover-letter-reboot": "5-reboot",
+}
 """Presets whose ``info mtree`` was printed in the cover letter, and the name of that text in ``data/cover-letter``."""
 _MOST: Final = 24
 """Steps that are shown; of a longer scenario the last ones."""

@@ -87,8 +87,9 @@ class Panel {
     if (request < 0) return
     const most = this.data.axes[size].values[this.at[size]]
     const last = this.data.axes[request].values.findLastIndex((one) => one <= most)
-    this.inputs.get("requested_size").max = last
     this.at[request] = Math.min(this.at[request], last)
+    const input = this.inputs.get("requested_size")
+    if (input) input.max = last
   }
 
   frameOf(rules) {
@@ -154,7 +155,7 @@ class Panel {
         input.setAttribute("aria-valuetext", label)
         this.element.querySelector(`output[for="${input.id}"]`).value = label
         input.style.setProperty("--filled", `${input.max > 0 ? (100 * this.at[number]) / input.max : 0}%`)
-      } else {
+      } else if (axis.name === "rules") {
         this.element.querySelectorAll("fieldset[data-axis] input")[this.at[number]].checked = true
       }
     }
