@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from workbook.explorer.figure import Displayed, Figure
 from workbook.explorer.outcome_view import OutcomeView, Theme
 from workbook.lib.cmdline import read_argv
 from workbook.lib.errors import WorkbookError
@@ -18,7 +19,7 @@ Judge = Callable[[str], Sequence[tuple[str, str]]]
 """Runs a command line on a real QEMU: pairs of a title and what QEMU printed."""
 
 
-class CommandLine(widgets.VBox):
+class CommandLine(Displayed):
     """A text area for a command line, and what QEMU would do with it.
 
     Parameters
@@ -81,9 +82,9 @@ class CommandLine(widgets.VBox):
             f"<b>{html.escape(title)}</b><pre tabindex='0'>{html.escape(text)}</pre>" for title, text in shown
         )
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        self.view.refresh()
-        return super()._repr_mimebundle_(**options)
+    def figures_within(self) -> tuple[Figure, ...]:
+        """Return the figures of the picture."""
+        return self.view.figures
 
     def __repr__(self) -> str:
         return f"CommandLine({self.outcome.summary()})"

@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from workbook.comparison import difference
 from workbook.explorer.control_panel import ControlPanel
 from workbook.explorer.controls import Control, control_for
+from workbook.explorer.figure import Displayed, Figure
 from workbook.explorer.outcome_view import OutcomeView, Theme
 from workbook.explorer.timeline_bar import TimelineBar
 from workbook.lib.errors import BadInput
@@ -46,7 +47,7 @@ class _State:
     other: Scenario | None = None
 
 
-class Explorer(widgets.VBox):
+class Explorer(Displayed):
     """Explore one scenario, or compare two.
 
     Parameters
@@ -82,8 +83,9 @@ class Explorer(widgets.VBox):
         self._dragged: tuple[str, str | None] | None = None
         self._arranged: bool | None = None
         self._complaint = widgets.HTML()
+        self._theme = theme
         self.view = OutcomeView(theme, apply=self._set)
-        self.other_view = OutcomeView(theme)
+        self.other_view: OutcomeView | None = None
         self.panel = ControlPanel(self._turned, self._complain)
         self.timeline = TimelineBar(self._scrubbed)
         self._difference = widgets.HTML()
@@ -257,6 +259,8 @@ class Explorer(widgets.VBox):
         if comparing == self._arranged:
             return
         self._arranged = comparing
+        if comparing and self.other_view is None:
+            self.other_view = OutcomeView(self._theme)
         columns = [[self._titles[0], self.view], [self._titles[1], self.other_view]] if comparing else [[self.view]]
         pictures = widgets.HBox(
             [widgets.VBox(one, layout=widgets.Layout(flex="1 1 420px", min_width="0")) for one in columns],
@@ -277,7 +281,7 @@ class Explorer(widgets.VBox):
         self._whole = self._outcome_of(self.scenario)
         self._other = None if self._state.other is None else self._outcome_of(self._state.other)
         self.timeline.show(self._whole.steps)
-        if self._other is not None:
+        if self._other is not None and self.other_view is not None:
             self.other_view.show(self._other)
         self._draw(self._whole)
 
@@ -296,10 +300,9 @@ class Explorer(widgets.VBox):
         self.view.show(outcome, self._rules_of(outcome.scenario))
         self._difference.value = "" if self._other is None else difference(outcome, self._other)._repr_html_()
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        self.view.refresh()
-        self.other_view.refresh()
-        return super()._repr_mimebundle_(**options)
+    def figures_within(self) -> tuple[Figure, ...]:
+        """Return the figures of the picture, or of both."""
+        return (*self.view.figures, *(self.other_view.figures if self.other_view else ()))
 
     def __repr__(self) -> str:
         shown = [one.summary() for one in (self.outcome, self._other) if one is not None]

@@ -5,15 +5,17 @@ widget was made. A figure that changed before it was first shown, or before the 
 old data; so the snapshot is taken anew for every display.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+import ipywidgets as widgets
 from bokeh.io import output_notebook
 from bokeh.models import LayoutDOM
 from bokeh.resources import Resources
 from jupyter_bokeh import BokehModel
 
-__all__ = ("Figure", "load_bokehjs")
+__all__ = ("Displayed", "Figure", "load_bokehjs")
 
 
 @cache
@@ -22,7 +24,7 @@ def load_bokehjs() -> None:
 
     A figure that is shown before BokehJS is there fails with "Could not create a view for model id".
     """
-    output_notebook(Resources("inline", components=["bokeh"]), hide_banner=True)
+    output_notebook(Resources("inline", components=["bokeh", "bokeh-widgets"]), hide_banner=True)
 
 
 class Figure(BokehModel):
@@ -42,3 +44,21 @@ class Figure(BokehModel):
             self._trait_values["render_bundle"] = self._model_to_traits(self._model)
         state: dict[str, Any] = super().get_state(key, drop_defaults)
         return state
+
+
+class Displayed(widgets.VBox):
+    """A widget that ends a cell: its figures show the newest data, its text is the whole `repr`.
+
+    ipywidgets itself cuts the text at 110 characters, and nbval would compare no more than that.
+    """
+
+    def figures_within(self) -> Iterable[Figure]:
+        """Return the figures to renew before they are shown."""
+        return ()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        for figure in self.figures_within():
+            figure.refresh()
+        bundle = super()._repr_mimebundle_(**options)
+        bundle["text/plain"] = repr(self)
+        return bundle

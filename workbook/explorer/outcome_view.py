@@ -90,11 +90,6 @@ class OutcomeView(widgets.VBox):
         if self.outcome is not None:
             self.memory_map.update(self.outcome.layout)
 
-    def refresh(self) -> None:
-        """Make views to come show the newest data."""
-        for figure in self.figures:
-            figure.refresh()
-
     def _advise(self, outcome: Outcome, rules: RuleSet | None) -> None:
         """Offer changes that help, each a button that makes it."""
         if self._apply is None:

@@ -2,9 +2,7 @@
 
 from typing import Any, Protocol
 
-import ipywidgets as widgets
-
-from workbook.explorer.figure import Figure
+from workbook.explorer.figure import Displayed, Figure
 
 __all__ = ("Picture",)
 
@@ -18,7 +16,7 @@ class Chart(Protocol):
         """Return the picture's numbers in words."""
 
 
-class Picture(widgets.VBox):
+class Picture(Displayed):
     """Shows a chart; its `repr` is the chart's description, which nbval compares."""
 
     def __init__(self, chart: Chart) -> None:
@@ -26,9 +24,9 @@ class Picture(widgets.VBox):
         self.figure = Figure(chart.root)
         super().__init__([self.figure])
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        self.figure.refresh()
-        return super()._repr_mimebundle_(**options)
+    def figures_within(self) -> tuple[Figure, ...]:
+        """Return the chart's figure."""
+        return (self.figure,)
 
     def __repr__(self) -> str:
         return self.chart.describe()
