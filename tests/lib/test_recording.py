@@ -144,7 +144,7 @@ def test_not_a_recording(recording: dict[str, Any]) -> None:
 
 def test_unknown_action() -> None:
     """An action that nobody knows is named."""
-    recording = copy.deepcopy(next(iter(RECORDINGS.values())))
+    recording = copy.deepcopy(next(one for one in RECORDINGS.values() if len(one["steps"]) > 1))
     recording["steps"][1:] = [{"action": {"op": "dance"}}]
     with pytest.raises(BadInput, match="'dance'"):
         predict(recording)
@@ -162,7 +162,7 @@ def test_command_predicts_everything(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_command_reports_the_first_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a folder of plain files the one that was tampered with is named, with step and field, and the result is 1."""
-    good, bad = copy.deepcopy(list(RECORDINGS.values())[:2])
+    good, bad = copy.deepcopy([one for one in RECORDINGS.values() if len(one["steps"]) > 1][:2])
     bad["steps"][0]["memory_size_summary"]["base-memory"] += 1
     for name, one in (("good", good), ("bad", bad)):
         (tmp_path / f"{name}.json").write_text(json.dumps(one))
