@@ -59,7 +59,7 @@ def test_press_shows_what_was_measured() -> None:
     assert button.measured is HOST
     assert f"{len(HOST.layouts)} of {len(HOST.layouts)} layouts equal to the prediction" in text(button)
     assert "1 x 1 TiB needs &lt;much&gt; memory" in text(button)
-    assert button._table.value.count("<tr>") == 1 + len(HOST.layouts) + len(HOST.timings)
+    assert button._table.value.count("<tr>") == 2 + len(HOST.layouts) + len(HOST.timings)
     assert f"{len(HOST.layouts)} layouts" in button._chart.describe()
     assert button._picture.layout.display == ""
     assert not button.button.disabled

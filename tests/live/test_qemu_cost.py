@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -108,7 +109,13 @@ def killed_leaves_nothing(number: signal.Signals, status: int) -> bool:
     page = os.sysconf("SC_PAGESIZE")
     before = read_usage(page)
     command = [sys.executable, "-m", "workbook.live.qemu_cost", "--device", "--size", "64G"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with (
+        # short, for it holds sockets; what SIGKILL leaves in it goes with it
+        tempfile.TemporaryDirectory(dir="/tmp", prefix="w") as place,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": place}
+        ) as process,
+    ):
         try:
             deadline = time.monotonic() + 20
             while read_usage(page).since(before).total < MiB and time.monotonic() < deadline:

@@ -10,7 +10,7 @@ from workbook.charts.predicted_measured import PredictedMeasured
 from workbook.explorer.picture import Picture
 from workbook.lib.errors import WorkbookError
 from workbook.lib.measured import MeasuredHost
-from workbook.lib.size import KiB
+from workbook.lib.size import KiB, format_size
 from workbook.table import Table
 
 __all__ = ("MeasureButton",)
@@ -91,7 +91,7 @@ class MeasureButton(widgets.VBox):
         equal = sum(one.agrees for one in measured.layouts)
         text = f"Linux {measured.kernel}: {equal} of {len(measured.layouts)} layouts equal to the prediction."
         self._status.value = _said("<br>".join(map(html.escape, (text, *left_out))), escaped=True)
-        self._table.value = _table(measured)._repr_html_()
+        self._table.value = "".join(table._repr_html_() for table in _tables(measured))
         self._chart.update([measured])
         self._picture.layout.display = ""
 
@@ -99,21 +99,21 @@ class MeasureButton(widgets.VBox):
         return "MeasureButton: measures the host when it is pressed"
 
 
-def _table(measured: MeasuredHost) -> Table:
-    rows: list[tuple[Any, ...]] = [
+def _tables(measured: MeasuredHost) -> tuple[Table, Table]:
+    """Return what the layouts cost, and how long memslots took."""
+    costs = [
         (one.name, one.predicted.total // KiB, one.total // KiB, "equal" if one.agrees else "DIFFERENT")
         for one in measured.layouts
     ]
-    rows += [
-        (
-            f"add and remove {one.count:,} x 4 KiB",
-            "",
-            "",
-            f"{1000 * one.add_seconds:.3g} and {1000 * one.remove_seconds:.3g} ms",
-        )
+    times = [
+        (f"{one.count:,} x {format_size(one.size)}", *(float(f"{1000 * seconds:.3g}") for seconds in both))
         for one in measured.timings
+        for both in ((one.add_seconds, one.remove_seconds),)
     ]
-    return Table.of(("memslots", "predicted kB", "measured kB", "so it is"), rows)
+    return (
+        Table.of(("memslots", "predicted kB", "measured kB", "so it is"), costs),
+        Table.of(("memslots", "added, ms", "removed, ms"), times),
+    )
 
 
 def _said(text: str, *, bad: bool = False, escaped: bool = False) -> str:
