@@ -227,7 +227,8 @@ class Machine(PluggableVm):
         """Let the guest's driver start a vhost device whose first virtqueue is at `ring`."""
         plugged = next((one for one in self.vhosts if one.spec.id == name and not one.refused), None)
         if plugged is None:
-            raise BadInput(f"there is no vhost device {name!r}: known are {[one.spec.id for one in self.vhosts]}")
+            known = ", ".join(str(one.spec.id) for one in self.vhosts if not one.refused) or "none"
+            raise BadInput(f"there is no vhost device {name!r} in use: known are {known}")
         plugged.start(ring)
         self._take_printed(plugged)
 

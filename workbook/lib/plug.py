@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from . import cmdline, memory_device
 from .backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE, VhostBackend
-from .errors import Abort, Refusal, WorkbookError
+from .errors import Abort, BadInput, Refusal, WorkbookError
 from .memory_device import MemoryDevice
 from .rules.base import Budget, Decision, RuleSet
 from .scenario import Device, Dimm, MemoryBackend, Pmem, Scenario, VhostDevice, VirtioMem
@@ -105,6 +105,8 @@ class PluggableVm(Vm):
                 raise
             return
         if isinstance(driver, str):
+            if props is not None and not isinstance(props, Mapping):
+                raise BadInput(f"props must be a mapping of properties, not {props!r:.60}")
             given = dict(props or {}) | {key.replace("_", "-"): value for key, value in more.items()}
             if id is not None:
                 given["id"] = id
@@ -178,6 +180,9 @@ class PluggableVm(Vm):
         self, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend, addr: int, decision: Decision, warnings: list[str]
     ) -> VirtioMemDevice | None:
         """Realize a placed device; what QEMU warns of goes to `warnings`, also where it refuses in the end."""
+        if isinstance(spec, Dimm) and spec.node:
+            message = f"'DIMM property node has value {spec.node}' which exceeds the number of numa nodes: 1"
+            raise Refusal(message, "use node 0")
         self._check_busy(spec, backend)
         if not isinstance(spec, VirtioMem):
             return None

@@ -78,7 +78,9 @@ def predict(recording: Mapping[str, Any], rules: str | RuleSet | None = None) ->
             filled.append(player.play(step))
             if player.dead:
                 break
-    except (KeyError, TypeError, AttributeError) as error:
+    except WorkbookError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadInput(f"not a recording: {type(error).__name__} {error}") from None
     return {**recording, "steps": filled}
 
@@ -319,9 +321,9 @@ def compare(recorded: Mapping[str, Any], predicted: Mapping[str, Any]) -> list[D
             if key in NOT_PREDICTED:
                 continue
             mine, theirs = other.get(key), step[key]
-            if key == "kvm" and mine is not None and "ioctls" not in mine:
+            if key == "kvm" and mine is not None and "ioctls" not in mine and isinstance(theirs, Mapping):
                 theirs = {name: value for name, value in theirs.items() if name != "ioctls"}
-            if key in {"error", "stderr"} and theirs is not None:
+            if key in {"error", "stderr"} and isinstance(theirs, str):
                 theirs = _DEPRECATED.sub("", theirs).rstrip("\n") or None
             if mine != theirs:
                 found.append(Difference(number, key, theirs, mine))
