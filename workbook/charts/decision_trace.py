@@ -23,7 +23,9 @@ def binding_step(decision: Decision) -> int | None:
     memslots' size, it is the step that set the size. None without a trace.
     """
     trace = decision.trace
-    counts = [index for index, step in enumerate(trace) if isinstance(step.value, int) and not step.is_size]
+    counts = [
+        index for index, step in enumerate(trace) if isinstance(step.value, int) and not (step.is_size or step.given)
+    ]
     if not counts:
         return None
     chain = len(counts) - 1

@@ -51,12 +51,16 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:
-    """One intermediate value of a decision: its name, the value, and how it comes about."""
+    """One intermediate value of a decision: its name, the value, and how it comes about.
+
+    `given` is a value of the environment, which no rule has decided.
+    """
 
     name: str
     value: int | float
     why: str
     is_size: bool = False
+    given: bool = False
 
     @property
     def shown(self) -> str:
@@ -75,6 +79,11 @@ class Trace:
     def note(self, name: str, value: int, why: str) -> int:
         """Append a count and hand it back."""
         self.steps.append(TraceStep(name, value, why))
+        return value
+
+    def given(self, name: str, value: int, why: str) -> int:
+        """Append a count that the environment gives and hand it back."""
+        self.steps.append(TraceStep(name, value, why, given=True))
         return value
 
     def share(self, name: str, value: float, why: str) -> float:

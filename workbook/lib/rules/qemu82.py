@@ -66,14 +66,14 @@ class Qemu82(RuleSet):
         """Decide as ``memory_device_memslot_decision_limit`` does (hw/mem/memory-device.c)."""
         consumers_max = [one for one in (budget.kvm_max, budget.vhost_max) if one is not None]
         consumers_free = [one for one in (budget.kvm_free, budget.vhost_free) if one is not None]
-        overall = trace.note("max", min(consumers_max, default=UINT_MAX), "min(KVM limit, vhost limits)")
-        free = trace.note("free", min(consumers_free, default=UINT_MAX), "min(KVM free, vhost free)")
+        overall = trace.given("max", min(consumers_max, default=UINT_MAX), "min(KVM limit, vhost limits)")
+        free = trace.given("free", min(consumers_free, default=UINT_MAX), "min(KVM free, vhost free)")
         if overall < SAFE_MAX_MEMSLOTS:
             return trace.note("limit", 1, f"max < {SAFE_MAX_MEMSLOTS}: one memslot per device")
-        required = trace.note("required", budget.required, "memslots promised to plugged memory devices")
+        required = trace.given("required", budget.required, "memslots promised to plugged memory devices")
         if required >= SOFT_MEMSLOT_LIMIT:
             return trace.note("limit", 1, f"required >= {SOFT_MEMSLOT_LIMIT}: the soft limit is used up")
-        reserved = trace.note("reserved", self.reserved(required, budget.used), "required - used")
+        reserved = trace.given("reserved", self.reserved(required, budget.used), "required - used")
         soft = trace.note("soft budget", SOFT_MEMSLOT_LIMIT - required, f"{SOFT_MEMSLOT_LIMIT} - required")
         if free < reserved:
             return trace.note("limit", 1, "free < reserved")

@@ -79,15 +79,15 @@ class Rfc2021(RuleSet):
 
     def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:
         """Decide as ``memory_devices_calc_memslot_limit`` of RFC patch 08 does; all integers are u32."""
-        vhost_free = trace.note(
+        vhost_free = trace.given(
             "vhost free", UINT_MAX if budget.vhost_free is None else budget.vhost_free, "smallest limit - used memslots"
         )
         free = vhost_free
         if budget.kvm_free is not None:
-            free = min(free, trace.note("KVM free", budget.kvm_free, "KVM limit - used memslots"))
-        free = trace.note("free", free, "min(vhost free, KVM free)")
-        used = trace.note("used", budget.used, "memslots mapped by plugged memory devices")
-        reserved = trace.note("reserved", u32(budget.reserved), "promised to them, not mapped yet")
+            free = min(free, trace.given("KVM free", budget.kvm_free, "KVM limit - used memslots"))
+        free = trace.given("free", free, "min(vhost free, KVM free)")
+        used = trace.given("used", budget.used, "memslots mapped by plugged memory devices")
+        reserved = trace.given("reserved", u32(budget.reserved), "promised to them, not mapped yet")
         total = trace.note("total", u32(used + reserved + free), "used + reserved + free")
         total = trace.note("capped total", min(TOTAL_CAP, total), f"min({TOTAL_CAP}, total)")
         if total <= u32(used + reserved):
@@ -98,7 +98,9 @@ class Rfc2021(RuleSet):
             free = trace.note("usable free", u32(total - used + reserved), "total - used + reserved, as posted")
         # IEEE doubles and two truncations, in QEMU's order: other orders differ by one
         percent = trace.share(
-            "share", region_size / budget.device_memory_size if budget.device_memory_size else 0.0, "region size / D"
+            "share",
+            float(region_size) / float(budget.device_memory_size) if budget.device_memory_size else 0.0,
+            "region size / D",
         )
         limit = trace.note("share of total", int(float(total) * percent), "trunc(total * share)")
         limit = trace.note("less 10 %", int(0.9 * float(limit)), "trunc(0.9 * share of total)")
