@@ -135,7 +135,7 @@ def document_json(document: Document, prefix: str) -> tuple[Any, dict[str, str]]
     """
     data = json.loads(serialize_json(document.to_json(deferred=False)))
     data.pop("title", None)
-    names = {id_: f"{prefix}{number}" for number, id_ in enumerate(dict.fromkeys(_ids(data["roots"])))}
+    names = {id_: f"{prefix}{number}" for number, id_ in enumerate(dict.fromkeys((*_ids(data["roots"]), *_ids(data))))}
     return _renamed(data, names), names
 
 

@@ -28,6 +28,12 @@ async function embed(target, data, docid) {
   return {views, document: [...views][0].model.document}
 }
 
+function strike({views, document}) {
+  views.clear()
+  const at = Bokeh.documents.indexOf(document)
+  if (at >= 0) Bokeh.documents.splice(at, 1)
+}
+
 class Panel {
   constructor(element, data) {
     this.element = element
@@ -117,12 +123,14 @@ class Panel {
 
   async stage() {
     const theme = pageTheme(), turn = (this.staging = Symbol(theme))
+    this.element.dataset.ready = "false"
     this.document = null
-    this.views?.clear()
+    if (this.staged) strike(this.staged)
+    this.staged = null
     const places = (name) => this.element.querySelector(`[data-chart="${name}"]`)
     const staged = await embed(places, {document: this.data.documents[theme], roots: this.data.roots}, this.element.id)
-    if (this.staging !== turn) return staged.views.clear()
-    this.views = staged.views
+    if (this.staging !== turn) return strike(staged)
+    this.staged = staged
     this.document = staged.document
     this.applied.clear()
     this.show()
