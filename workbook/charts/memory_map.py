@@ -1,16 +1,19 @@
 """The memory map: which guest-physical addresses are RAM, devices, memslots, and what of it is mapped and plugged."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from bokeh.core.properties import expr
 from bokeh.layouts import column
 from bokeh.models import (
     CategoricalColorMapper,
+    CDSView,
     Column,
     ColumnDataSource,
     CustomJSExpr,
     CustomJSHover,
     FixedTicker,
+    GroupFilter,
     Quad,
     Range1d,
     RangeTool,
@@ -18,7 +21,7 @@ from bokeh.models import (
     Text,
 )
 from bokeh.plotting import figure
-from bokeh.transform import factor_hatch, transform
+from bokeh.transform import transform
 
 from workbook.lib.layout import DeviceLayout, Layout
 from workbook.lib.size import KiB
@@ -26,10 +29,10 @@ from workbook.lib.size import KiB
 from .address_axis import fit_labels, fit_slots, put_addresses_on
 from .broken_axis import BrokenAxis
 from .byte_axis import SIZE_JS
-from .memory_map_columns import LANES, NOTHING, SLOT_LANE, SLOT_STATES, Drawable, axis_of, memory_map_columns
+from .memory_map_columns import BOX_ROLES, LANES, NOTHING, SLOT_LANE, SLOT_STATES, Drawable, axis_of, memory_map_columns
 from .size_text import shown_size
 from .sources import show
-from .theme import HATCH, LARGE, NORMAL, ThemeName, hover, legend_of, painted, styled, text_style, theme_of, zoom_tools
+from .theme import LARGE, NORMAL, Look, ThemeName, hover, legend_of, painted, styled, text_style, theme_of, zoom_tools
 
 __all__ = ("MemoryMap",)
 
@@ -53,6 +56,7 @@ return left.map((at, i) => right[i] - at == size[i] ? (at + right[i]) / 2 : NaN)
 """
 _STATES: Final = list(SLOT_STATES.values())
 _SLOTS: Final[dict[str, Any]] = {"left": "left", "right": "right", "bottom": SLOT_LANE[0], "top": SLOT_LANE[1]}
+_BOXES: Final[dict[str, Any]] = {side: side for side in ("left", "right", "bottom", "top")}
 _BOTTOM, _TOP = -0.55, len(LANES) - 0.1
 
 
@@ -126,6 +130,7 @@ class MemoryMap:
     def _draw(self) -> None:
         plot, sources = self.figure, self.sources
         boxes = plot.add_glyph(sources["boxes"], _boxes())
+        self._hatch("boxes", "role", {role: self.theme.look(role) for role in BOX_ROLES}, _BOXES)
         slots = self._draw_slots()
         gaps = plot.add_glyph(
             sources["gaps"],
@@ -174,11 +179,9 @@ class MemoryMap:
             **_SLOTS,
             fill_color=transform("state", self._by_state(fills)),
             line_color=transform("state", borders),
-            hatch_color=transform("state", self._by_state([look.line for look in looks])),
-            hatch_pattern=factor_hatch("state", [look.hatch for look in looks], _STATES),
-            **HATCH,
         )
         slots = self.figure.add_glyph(source, quads)
+        self._hatch("slots", "state", dict(zip(_STATES, looks, strict=True)), _SLOTS)
         middle = CustomJSExpr(code=_MIDDLE_JS)
         colour = transform("state", self._by_state([look.text for look in looks]))
         style = text_style(text_align="center", text_color=colour)
@@ -186,6 +189,17 @@ class MemoryMap:
         numbers.visible = False
         fit_slots(self.figure, source, numbers, borders, fills)
         return slots
+
+    def _hatch(self, name: str, column: str, looks: Mapping[str, Look], place: Mapping[str, Any]) -> None:
+        """Draw the hatches of a source, with a renderer for each pattern.
+
+        Of a hatch that varies from row to row Bokeh makes a canvas for every row, and for each of five glyphs.
+        """
+        for group, look in looks.items():
+            if look.hatch != " ":
+                hatch = Quad(**place, **{**painted(look), "fill_color": None, "line_color": None})
+                only = CDSView(filter=GroupFilter(column_name=column, group=group))
+                self.figure.add_glyph(self.sources[name], hatch, view=only)
 
     def _by_state(self, palette: list[str]) -> CategoricalColorMapper:
         return CategoricalColorMapper(factors=_STATES, palette=palette)
@@ -197,7 +211,7 @@ class MemoryMap:
         strip.min_border_left = 104
         strip.axis.visible = False
         strip.grid.visible = False
-        strip.add_glyph(self.sources["boxes"], _boxes(line_alpha=0.0, hatch_alpha=0.0))
+        strip.add_glyph(self.sources["boxes"], _boxes(line_alpha=0.0))
         fills = self._by_state([self.theme.look(role).fill for role in SLOT_STATES])
         strip.add_glyph(self.sources["slots"], Quad(**_SLOTS, fill_color=transform("state", fills), line_alpha=0.0))
         tool = RangeTool(x_range=self.x_range, start_gesture="pan")
@@ -285,4 +299,4 @@ def _described(device: DeviceLayout) -> str:
 
 
 def _boxes(**more: Any) -> Quad:
-    return Quad(left="left", right="right", bottom="bottom", top="top", **styled(**more))
+    return Quad(**_BOXES, **styled(hatch_pattern=None, hatch_color=None, **more))

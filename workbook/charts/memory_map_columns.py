@@ -20,6 +20,7 @@ from .theme import Theme
 
 __all__ = (
     "BOX_COLUMNS",
+    "BOX_ROLES",
     "LANES",
     "NOTHING",
     "SLOT_LANE",
@@ -52,6 +53,7 @@ SLOT_STATES: Final = {
     "partly": "mapped, partly plugged",
     "full": "mapped, all plugged",
 }
+BOX_ROLES: Final = ("ram", "container", "device", "dimm", "plugged", "usable", "requested")
 BOX_COLUMNS: Final = ("what", "range", "size", "state")
 
 
