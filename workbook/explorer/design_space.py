@@ -1,12 +1,9 @@
 """Heat maps of the design space, ready as the last expression of a cell."""
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
-from bokeh.io import output_notebook
-from bokeh.resources import Resources
 
 from workbook.charts.design_panels import (
     BOOT_SECTIONS,
@@ -21,7 +18,6 @@ from workbook.charts.design_panels import (
 from workbook.charts.design_space import DesignSpace
 from workbook.charts.size_text import shown_size
 from workbook.charts.theme import ThemeName
-from workbook.explorer.figure import load_bokehjs
 from workbook.explorer.picture import Picture
 from workbook.lib.overhead import KvmHost
 from workbook.lib.rules import RuleSet, get
@@ -59,20 +55,12 @@ def design_space(
     late, plugged, host
         As in `Panel.of`.
     """
-    _load_bokeh_widgets()
     axes = axes or Axes.usual()
     grid = environments(axes, fitting=fitting, block_size=block_size)
     panels = [Panel.of(one, grid, quantity, late=late, plugged=plugged, host=host) for one in rules]
     chart = DesignSpace(quantity, panels=len(panels), theme=theme)
     chart.update(axes, panels)
     return Picture(chart)
-
-
-@cache
-def _load_bokeh_widgets() -> None:
-    """Load the part of BokehJS that shows text below the maps, once, from the installed package: no network."""
-    load_bokehjs()
-    output_notebook(Resources("inline", components=["bokeh-widgets"]), hide_banner=True)
 
 
 def flip_table(

@@ -259,8 +259,9 @@ class Explorer(Displayed):
         if comparing == self._arranged:
             return
         self._arranged = comparing
-        if comparing and self.other_view is None:
-            self.other_view = OutcomeView(self._theme)
+        for figure in self.figures_within():
+            # the pictures move, and so get new views
+            figure.refresh()
         columns = [[self._titles[0], self.view], [self._titles[1], self.other_view]] if comparing else [[self.view]]
         pictures = widgets.HBox(
             [widgets.VBox(one, layout=widgets.Layout(flex="1 1 420px", min_width="0")) for one in columns],
@@ -271,7 +272,6 @@ class Explorer(Displayed):
         self._body.children = (self.panel, widgets.VBox(right, layout=room))
 
     def _show(self) -> None:
-        self._arrange()
         self._complaint.value = ""
         self.panel.show(self.scenario)
         self._rules.show(self.scenario.rules)
@@ -281,9 +281,11 @@ class Explorer(Displayed):
         self._whole = self._outcome_of(self.scenario)
         self._other = None if self._state.other is None else self._outcome_of(self._state.other)
         self.timeline.show(self._whole.steps)
-        if self._other is not None and self.other_view is not None:
+        if self._other is not None:
+            self.other_view = self.other_view or OutcomeView(self._theme)
             self.other_view.show(self._other)
         self._draw(self._whole)
+        self._arrange()
 
     def _outcome_of(self, scenario: Scenario) -> Outcome:
         """Play a scenario: under the user's own rule set where it names that."""

@@ -10,29 +10,41 @@ from functools import cache
 from typing import Any
 
 import ipywidgets as widgets
-from bokeh.io import output_notebook
-from bokeh.models import LayoutDOM
 from bokeh.resources import Resources
+from IPython.core.getipython import get_ipython
+from IPython.display import publish_display_data
 from jupyter_bokeh import BokehModel
 
 __all__ = ("Displayed", "Figure", "load_bokehjs")
 
 
 @cache
-def load_bokehjs() -> None:
-    """Load BokehJS into the notebook once, from the installed package: no network.
+def _script() -> str:
+    """Return what loads BokehJS from the installed package, without a network, where the page has none."""
+    bundles = Resources("inline", components=["bokeh", "bokeh-widgets"]).js_raw
+    calls = "\n".join(f"(function() {{{bundle}\n}}).call(window);" for bundle in bundles)
+    return f"if (window.Bokeh === undefined) {{\n{calls}\n}}"
 
-    A figure that is shown before BokehJS is there fails with "Could not create a view for model id".
+
+def load_bokehjs() -> None:
+    """Let the page load BokehJS, once per cell that shows a figure.
+
+    A figure that is shown before BokehJS is there fails with "Could not create a view for model id". Every cell
+    brings it, because a page that was loaded anew has lost what an earlier cell had loaded, while the kernel goes
+    on; a page that has it passes it over.
     """
-    output_notebook(Resources("inline", components=["bokeh", "bokeh-widgets"]), hide_banner=True)
+    shell = get_ipython()
+    if shell is None or shell.execution_count == _loaded.get("execution_count"):
+        return
+    _loaded["execution_count"] = shell.execution_count
+    publish_display_data({"application/javascript": _script()})  # type: ignore[no-untyped-call]  # half typed
+
+
+_loaded: dict[str, int] = {}
 
 
 class Figure(BokehModel):
     """A `BokehModel` whose snapshot can be renewed."""
-
-    def __init__(self, root: LayoutDOM, **traits: Any) -> None:
-        load_bokehjs()
-        super().__init__(root, **traits)
 
     def refresh(self) -> None:
         """Take a new snapshot for views to come."""
@@ -57,6 +69,7 @@ class Displayed(widgets.VBox):
         return ()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
+        load_bokehjs()
         for figure in self.figures_within():
             figure.refresh()
         bundle = super()._repr_mimebundle_(**options)
