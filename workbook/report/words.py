@@ -78,7 +78,7 @@ def numbers(outcome: Outcome) -> str:
     """Return the numbers that matter most, as the rows of a description list."""
     layout = outcome.layout
     if layout is None:
-        return "<div><dt>QEMU</dt><dd>does not start</dd></div>"
+        return "<div class='off'><dt>QEMU</dt><dd>does not start</dd></div>"
     devices = [one for one in layout.devices if one.type == "virtio-mem"]
     plugged, asked = (sum(getattr(one, name) for one in devices) for name in ("plugged_size", "requested_size"))
     usable = sum(one.usable_region_size for one in devices)
@@ -106,7 +106,7 @@ def verdict(outcome: Outcome, rules: RuleSet | str) -> str:
         who = "QEMU refuses" if outcome.problem.by_qemu else "This cannot be"
         lines.append(f"<p><strong>{who}:</strong> <q>{html.escape(outcome.problem.message)}</q></p>")
         if outcome.problem.advice:
-            lines.append(f"<p><strong>What to do:</strong> {html.escape(outcome.problem.advice)}.</p>")
+            lines.append(f"<p><strong>What to do:</strong> {html.escape(outcome.problem.advice.rstrip('.'))}.</p>")
     warnings = outcome.layout.warnings if outcome.layout else ()
     lines += [f"<p><strong>QEMU warns:</strong> <q>{html.escape(one)}</q></p>" for one in warnings]
     found = advise(outcome, rules)

@@ -11,7 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from workbook.data import cover_letter
 from workbook.lib.machine import Machine
+from workbook.lib.outcome import Outcome
 from workbook.lib.overhead import KvmHost
+from workbook.lib.presets import PRESETS
 from workbook.lib.rules import RULE_SETS
 from workbook.lib.size import GiB, format_size, parse_size
 from workbook.report.__main__ import main
@@ -251,4 +253,26 @@ def test_slides_turn_by_keys(page: Page, tmp_path: Path) -> None:
     page.keyboard.press("Home")
     expect(page.locator("#slide-1")).to_be_in_viewport()
     assert page.locator(".slide canvas").count() > 0
+    assert page.console_problems == []  # type: ignore[attr-defined]
+
+
+def test_refused_place_has_qemus_words_and_no_bars(page: Page, tmp_path: Path) -> None:
+    """Where QEMU does not start, its words stand there and no bars; at an accepted place the bars are back."""
+    path = tmp_path / "refused.html"
+    assert main(["--preset", "vhost-after", "-o", str(path)]) == 0
+    page.context.set_offline(True)
+    open_page(page, path)
+    problem = Outcome.of(PRESETS["vhost-after"].scenario).problem
+    assert problem
+    expect(page.locator(".verdict.refused q").first).to_have_text(problem.message)
+    expect(page.locator("[data-chart=budget]")).to_be_hidden()
+    slider(page, "vhost_slots").focus()
+    slider(page, "vhost_slots").press("End")
+    expect(page.locator(".verdict.refused")).to_have_count(0)
+    expect(page.locator("[data-chart=budget]")).to_be_visible()
+    page.wait_for_timeout(500)
+    width = page.evaluate(
+        "document.querySelector('[data-chart=budget]').firstElementChild.firstElementChild.offsetWidth"
+    )
+    assert width > 300
     assert page.console_problems == []  # type: ignore[attr-defined]
