@@ -255,6 +255,16 @@ def test_a_slider_that_moves_on_leaves_one_request(sizes: list[int]) -> None:
     assert requested(scenario) == requested(kept) == sizes[-1]
 
 
+def test_only_the_last_request_is_replaced() -> None:
+    """A slider that moves on replaces its own request, not those that were sent before it."""
+    scenario = with_request(PRESETS["cover-letter"].scenario, 20 * GiB)
+    scenario = with_request(scenario, 19 * GiB, again=True)
+    for size in (10 * GiB, 5 * GiB):
+        scenario = with_request(scenario, size)
+    assert [one.size for one in scenario.actions] == [20 * GiB, 5 * GiB]
+    assert Outcome.of(scenario).used == 21
+
+
 def test_requests_of_other_devices_stay() -> None:
     """A request replaces what the same device was asked just before, whatever others were asked in between."""
     scenario = SETTINGS["devices"].put(PRESETS["cover-letter"].scenario, 2, None)

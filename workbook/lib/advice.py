@@ -4,10 +4,12 @@ Nothing here knows a rule: every piece of advice is a changed scenario that was 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from .backend import VHOST_USER_BASELINE
+from .errors import BadInput
 from .outcome import Outcome
 from .rules import RuleSet, get
 from .scenario import Scenario, VhostDevice
@@ -47,11 +49,13 @@ def advise(outcome: Outcome, rules: RuleSet | str | None = None) -> tuple[Advice
     found = []
     chosen = get(rules if rules is not None else outcome.rules)
     for ladder in _ladders(outcome.scenario, chosen):
-        for text, scenario in ladder:
-            better = Outcome.of(scenario, chosen)
-            if better.problem is None and (outcome.problem is not None or _single_slots(better) < stuck):
-                found.append(Advice(f"{text}: {better.used} of {better.promised} memslots mapped", scenario))
-                break
+        # a ladder ends where a step would be no VM any more, such as a maxmem beyond 2^64
+        with suppress(BadInput):
+            for text, scenario in ladder:
+                better = Outcome.of(scenario, chosen)
+                if better.problem is None and (outcome.problem is not None or _single_slots(better) < stuck):
+                    found.append(Advice(f"{text}: {better.used} of {better.promised} memslots mapped", scenario))
+                    break
     return tuple(found)
 
 

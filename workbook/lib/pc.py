@@ -26,6 +26,8 @@ _PCI_HOLE64: Final = {"q35": 32 * GiB, "pc": 2 * GiB}
 _Q35_THRESHOLD, _Q35_LOW = 0xB000_0000, 2 * GiB
 _PC_THRESHOLD, _PC_LOW = 0xE000_0000, 3 * GiB
 _DEFAULT_PHYS_BITS: Final = 40
+MOST_PHYS_BITS: Final = 52
+"""TARGET_PHYS_ADDR_SPACE_BITS (target/i386/cpu-param.h): no CPU has more, whatever is known of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,22 @@ def pc_layout(scenario: Scenario) -> PcLayout:
         start = AMD_ABOVE_1TB_START
         base = round_up(start + above, GiB) if size else 0
         hole_end = round_up(max(start + above, base + size), GiB) + _PCI_HOLE64[scenario.chipset]
-    if scenario.phys_bits is not None and hole_end - 1 > (1 << scenario.phys_bits) - 1:
-        raise Refusal(
-            f"Address space limit {(1 << scenario.phys_bits) - 1:#x} < {hole_end - 1:#x} "
-            f"phys-bits too low ({scenario.phys_bits})",
-            f"give -cpu more phys-bits, or less than {format_size(scenario.maxmem)} maxmem",
-        )
+    if scenario.phys_bits is not None:
+        _check_addresses(scenario, hole_end, scenario.phys_bits)
     if scenario.has_device_memory:
         _check_device_memory(scenario)
+    if scenario.phys_bits is None:
+        _check_addresses(scenario, hole_end, MOST_PHYS_BITS)
     return PcLayout(below, above, start, base, size)
+
+
+def _check_addresses(scenario: Scenario, end: int, bits: int) -> None:
+    """Check that a CPU can address what lies below `end`."""
+    if end > 1 << bits:
+        raise Refusal(
+            f"Address space limit {(1 << bits) - 1:#x} < {end - 1:#x} phys-bits too low ({bits})",
+            f"give -cpu more phys-bits, or less than {format_size(scenario.maxmem)} maxmem",
+        )
 
 
 def _below_4g(scenario: Scenario) -> int:

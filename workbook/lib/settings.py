@@ -6,7 +6,7 @@ size" means for the memory backend behind the device.
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
-from itertools import count as counted
+from itertools import count as counted, takewhile
 from typing import Any, Final, Literal
 
 from .backend import VHOST_KERNEL_DEFAULT
@@ -204,12 +204,14 @@ def with_request(scenario: Scenario, size: int, name: str | None = None, *, agai
         if name not in (None, device.id):
             continue
         actions = list(scenario.actions)
-        trailing = len(actions)
-        while not again and trailing and actions[trailing - 1].op == "request_size":
-            trailing -= 1
-        kept = [one for one in actions[trailing:] if one.dev != device.id]
-        asked = Action(op="request_size", dev=device.id, size=size)
-        scenario = replace(scenario, actions=(*actions[:trailing], *kept, asked))
+        if not again:
+            # requests to other devices may stand between
+            requests = takewhile(lambda one: one[1].op == "request_size", reversed(list(enumerate(actions))))
+            last = next((index for index, one in requests if one.dev == device.id), None)
+            if last is not None:
+                del actions[last]
+        actions.append(Action(op="request_size", dev=device.id, size=size))
+        scenario = replace(scenario, actions=tuple(actions))
     return scenario
 
 
@@ -389,7 +391,15 @@ _ALL: Final = (
     Setting(
         "chipset", "Machine", "choice", *_field("chipset"), choices=(("q35", "q35"), ("pc", "pc")), help="-machine"
     ),
-    Setting("accel", "Accelerator", "choice", _field("accel")[0], _put_accel, choices=(("KVM", "kvm"), ("TCG", "tcg")), help="-accel"),
+    Setting(
+        "accel",
+        "Accelerator",
+        "choice",
+        _field("accel")[0],
+        _put_accel,
+        choices=(("KVM", "kvm"), ("TCG", "tcg")),
+        help="-accel",
+    ),
     Setting(
         "kvm_slots",
         "KVM memslots",
