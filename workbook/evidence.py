@@ -34,7 +34,8 @@ def compared_fields() -> Table:
     for recording in recordings():
         for step in recording["steps"]:
             fields.update(set(step) - NOT_PREDICTED)
-    return Table.of(("observation", "compared"), fields.most_common())
+    rows = sorted(fields.items(), key=lambda row: (-row[1], row[0]))
+    return Table.of(("observation", "compared"), rows)
 
 
 def time_per_recording() -> Table:
