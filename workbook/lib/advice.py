@@ -11,7 +11,7 @@ from typing import Final
 from .backend import VHOST_USER_BASELINE
 from .errors import BadInput
 from .outcome import Outcome
-from .rules import RuleSet, get
+from .rules import RULE_SETS, RuleSet, get
 from .scenario import Scenario, VhostDevice
 from .settings import SETTINGS, virtio_mem_devices
 from .size import GiB, format_size
@@ -45,6 +45,8 @@ def advise(outcome: Outcome, rules: RuleSet | str | None = None) -> tuple[Advice
     """
     stuck = _single_slots(outcome)
     if outcome.problem is None and not stuck:
+        return ()
+    if rules is None and outcome.rules not in RULE_SETS:
         return ()
     found = []
     chosen = get(rules if rules is not None else outcome.rules)
