@@ -16,6 +16,7 @@ from workbook.explorer.outcome_view import OutcomeView, Theme
 from workbook.explorer.timeline_bar import TimelineBar
 from workbook.lib.errors import BadInput
 from workbook.lib.outcome import Outcome
+from workbook.lib.overhead import KvmHost
 from workbook.lib.presets import PRESETS
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
@@ -58,6 +59,9 @@ class Explorer(Displayed):
         A rule set of your own, in place of the scenario's.
     compare
         A second scenario to show beside it.
+    here
+        Reads what decides the cost of memslots on this host (`workbook.live.kvm.this_host`); None offers no button
+        for it.
     theme
         ``light`` or ``dark``.
 
@@ -73,9 +77,11 @@ class Explorer(Displayed):
         *,
         rules: RuleSet | None = None,
         compare: Scenario | str | None = None,
+        here: Callable[[], KvmHost] | None = None,
         theme: Theme = "light",
     ) -> None:
         self._own_rules = rules
+        self._here = here
         self._state = _State(self._taken(scenario, own=True), None if compare is None else self._taken(compare))
         self._past: list[_State] = []
         self._future: list[_State] = []
@@ -110,6 +116,12 @@ class Explorer(Displayed):
         }
         for name, button in self.buttons.items():
             button.on_click(lambda _button, name=name: self._guarded(lambda: self.press(name)))
+        self._as_here = widgets.Button(
+            description="Costs as on this host",
+            tooltip="Take TDP MMU, SMM and nested guests from this machine's KVM",
+            layout=widgets.Layout(width="auto", display="" if self._here else "none"),
+        )
+        self._as_here.on_click(lambda _button: self._guarded(self._take_host))
         self._compare = widgets.ToggleButton(
             description="Compare",
             value=self._state.other is not None,
@@ -128,7 +140,7 @@ class Explorer(Displayed):
         rules.layout.width = "300px"
         rows = [
             [self._preset, rules, self._compare, self.saved],
-            list(self.buttons.values()),
+            [*self.buttons.values(), self._as_here],
         ]
         layout = {"flex_flow": "row wrap", "align_items": "center"}
         return widgets.VBox([widgets.HBox(row, layout=widgets.Layout(**layout)) for row in rows])
@@ -233,6 +245,11 @@ class Explorer(Displayed):
             self._show()
 
     # -- controls of the toolbar ----------------------------------------------------------------------------------
+
+    def _take_host(self) -> None:
+        assert self._here is not None
+        host = self._here()
+        self._set(replace(self.scenario, tdp_mmu=host.tdp_mmu, smm=host.smm, nested=host.nested))
 
     def _on_preset(self, change: Any) -> None:
         if change["new"] != CHOOSE:
