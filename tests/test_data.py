@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workbook.data import FOLDER, measurements
+from workbook.data import FOLDER, cover_letter, measurements, recordings
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, TiB
 
@@ -73,3 +73,24 @@ def test_a_field_too_much_is_refused(tmp_path: Path) -> None:
     own.write_text(json.dumps(report))
     with pytest.raises(BadInput, match="hours"):
         measurements(own)
+
+
+def test_cover_letter_has_four_steps() -> None:
+    """The mail's four outputs are there byte for byte; another step is named with those that exist."""
+    for step in ("0", "2", "20", "5-reboot"):
+        text = cover_letter(step)
+        assert text.lstrip().startswith("0000000140000000-")
+        assert "virtio-mem-memslots" in text
+        assert not text.endswith("\n")
+        assert (FOLDER / "cover-letter" / f"{step}.txt").read_text() == text + "\n"
+    with pytest.raises(BadInput, match="no step '3': known are 0, 2, 20, 5-reboot"):
+        cover_letter("3")
+
+
+def test_recordings_are_runs_of_real_qemus() -> None:
+    """Every recording says which QEMU it was, with what it was started, and what it then showed."""
+    versions = set()
+    for recording in recordings():
+        versions.add(recording["qemu_version"])
+        assert recording["argv"]
+    assert len(versions) >= 2

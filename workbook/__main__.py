@@ -19,6 +19,8 @@ def main(arguments: "list[str] | None" = None) -> int:
     folder = os.path.abspath(options.notebooks)
     if not os.path.exists(os.path.join(folder, START)):
         return _fail(f"{folder} has no {START}: run this in a clone of the repository, or give --notebooks FOLDER")
+    if not 1 <= options.port <= 65535:
+        return _fail(f"port {options.port} is no port: 1 to 65535 are; give another one with --port")
     if not _is_free(options.port):
         return _fail(f"port {options.port} is taken: close the program that uses it, or give another one with --port")
     command = [sys.executable, "-m", "jupyterlab", f"--port={options.port}", "--ServerApp.port_retries=0"]
@@ -42,7 +44,7 @@ def _is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
+        except OSError:
             return False
     return True
 

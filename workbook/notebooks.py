@@ -5,6 +5,7 @@ are not kept: they make megabytes, and a front-end without the kernel shows erro
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -15,10 +16,13 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from workbook.lib.errors import BadInput
+
 __all__ = ("run", "strip")
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "notebooks"
 KEPT: Final = ("text/plain", "text/markdown", "text/html")
+FORMAT: Final = 4
 TIMEOUT: Final = 120
 """Seconds for one cell."""
 
@@ -54,10 +58,12 @@ def run(path: Path) -> None:
 
     Raises
     ------
+    BadInput
+        The file is no notebook.
     CellExecutionError
         A cell failed; the file is left as it was.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook = _read(path)
     NotebookClient(
         notebook, timeout=TIMEOUT, kernel_name="python3", resources={"metadata": {"path": path.parent}}
     ).execute()
@@ -69,6 +75,17 @@ def run(path: Path) -> None:
     Path(new.name).replace(path)
 
 
+def _read(path: Path) -> Any:
+    text = path.read_text(encoding="utf-8")
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise BadInput(f"not JSON ({error}): give a notebook") from None
+    if not isinstance(content, dict) or content.get("nbformat") != FORMAT or not isinstance(content.get("cells"), list):
+        raise BadInput(f"not a notebook of format {FORMAT}")
+    return nbformat.reads(text, as_version=FORMAT)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the notebooks given, or all."""
     parser = argparse.ArgumentParser(prog="python -m workbook.notebooks", description=__doc__.splitlines()[0])
@@ -76,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     for path in parser.parse_args(arguments).notebooks or sorted(FOLDER.glob("*.ipynb")):
         try:
             run(path)
-        except (OSError, CellExecutionError, nbformat.reader.NotJSONError) as error:
+        except (OSError, BadInput, CellExecutionError, nbformat.ValidationError) as error:
             print(f"{path}: {error}", file=sys.stderr)
             return 1
         print(path.name)
