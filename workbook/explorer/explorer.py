@@ -331,6 +331,8 @@ class Explorer(Displayed):
 def _scenario_of(given: Scenario | str) -> Scenario:
     if isinstance(given, Scenario):
         return given
+    if not isinstance(given, str):
+        raise BadInput(f"an explorer opens a Scenario, its saved text or the name of a preset, not {given!r:.60}")
     if given.lstrip().startswith("{"):
         return Scenario.from_json(given)
     if given not in PRESETS:

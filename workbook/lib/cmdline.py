@@ -31,7 +31,11 @@ _U64: Final = EXABYTE_LIMIT - 1
 
 
 def read_argv(
-    argv: str | Sequence[str], *, rules: RuleSet | None = None, vhost_slots: Mapping[str, int | None] | None = None
+    argv: str | Sequence[str],
+    *,
+    rules: RuleSet | None = None,
+    vhost_slots: Mapping[str, int | None] | None = None,
+    default_accel: Literal["kvm", "tcg"] = "tcg",
 ) -> Scenario:
     """Read a QEMU command line.
 
@@ -46,6 +50,8 @@ def read_argv(
         What the QEMU is that reads it: properties it does not know are refused with its words.
     vhost_slots
         Memslots that vhost back ends report, by device id.
+    default_accel
+        Accelerator where the line names none; QEMU's own is TCG.
 
     Raises
     ------
@@ -56,7 +62,7 @@ def read_argv(
     """
     if not isinstance(vhost_slots or {}, Mapping):
         raise BadInput(f"vhost_slots must map device ids to limits, not be {vhost_slots!r:.60}")
-    reader = _Reader(rules, dict(vhost_slots or {}))
+    reader = _Reader(rules, dict(vhost_slots or {}), default_accel)
     for option, value in options_of(argv, _READ):
         reader.take(option, value)
     return reader.scenario()
@@ -141,6 +147,7 @@ class _Reader:
 
     rules: RuleSet | None
     vhost_slots: dict[str, int | None]
+    default_accel: Literal["kvm", "tcg"]
     memory: _Memory = field(default_factory=_Memory)
     machine: dict[str, str] = field(default_factory=dict)
     cpu: str | None = None
@@ -299,7 +306,7 @@ class _Reader:
         named = self.machine.get("accel")
         if named is not None and self.accels:
             raise Refusal('The -accel and "-machine accel=" options are incompatible', "leave one of them out")
-        names = self.accels or (named.split(":") if named else ["tcg"])
+        names = self.accels or (named.split(":") if named else [self.default_accel])
         for name in names:
             if name in ("kvm", "tcg", "qtest"):
                 return name  # type: ignore[return-value]

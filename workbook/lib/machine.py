@@ -6,7 +6,7 @@ immutable `Layout` (workbook/lib/layout.py).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from . import cmdline, libvirt
 from .errors import BadInput
@@ -14,7 +14,7 @@ from .plug import PluggableVm
 from .rules import get
 from .rules.base import RuleSet
 from .scenario import Action, Scenario
-from .virtio_mem import BlockState, RequestType, Response, VirtioMemDevice
+from .virtio_mem import BlockState, RequestType, Response, VirtioMemDevice, check_bytes
 
 __all__ = ("Machine", "StateAnswer")
 
@@ -70,7 +70,7 @@ class Machine(PluggableVm):
         rules
             Rule set, or its name (see `workbook.lib.rules.RULE_SETS`).
         kvm_slots
-            KVM_CAP_NR_MEMSLOTS of the host; 32764 where not given.
+            KVM_CAP_NR_MEMSLOTS of the host; 32764 where not given. Given, a line that names no accelerator runs on KVM.
         vhost_slots
             Memslot limit that a vhost back end reports, by device id; None for a vhost-user back end without
             CONFIGURE_MEM_SLOTS.
@@ -85,10 +85,12 @@ class Machine(PluggableVm):
             QEMU would refuse it.
         """
         rules = get(rules)
-        scenario = cmdline.read_argv(argv, rules=rules, vhost_slots=vhost_slots or {})
+        # who says how many memslots KVM has means KVM
+        default_accel: Literal["kvm", "tcg"] = "tcg" if kvm_slots is None else "kvm"
+        scenario = cmdline.read_argv(argv, rules=rules, vhost_slots=vhost_slots or {}, default_accel=default_accel)
         if kvm_slots is not None:
-            if kvm_slots < 1:
-                raise BadInput(f"kvm_slots is {kvm_slots}: KVM has at least one memslot")
+            if not isinstance(kvm_slots, int) or kvm_slots < 1:
+                raise BadInput(f"kvm_slots is {kvm_slots!r:.40}: give a whole number, KVM has at least one memslot")
             scenario = replace(scenario, kvm_slots=kvm_slots)
         if smm is not None:
             scenario = replace(scenario, smm=smm)
@@ -145,11 +147,11 @@ class Machine(PluggableVm):
 
     def plug(self, name: str, offset: int, size: int) -> Response | None:
         """Let the guest plug [offset, offset + size) of a device; None: it broke the protocol, no answer."""
-        return self._ask(name, lambda device: device.plug(offset, size, busy=self.migrating))
+        return self._ask(name, lambda device: device.plug(offset, size, busy=self.migrating), size=size)
 
     def unplug(self, name: str, offset: int, size: int) -> Response | None:
         """Let the guest unplug [offset, offset + size) of a device; None: no answer."""
-        return self._ask(name, lambda device: device.unplug(offset, size, busy=self.migrating))
+        return self._ask(name, lambda device: device.unplug(offset, size, busy=self.migrating), size=size)
 
     def unplug_all(self, name: str) -> Response | None:
         """Let the guest unplug everything of a device; None: no answer."""
@@ -157,10 +159,12 @@ class Machine(PluggableVm):
 
     def state(self, name: str, offset: int, size: int) -> StateAnswer | None:
         """Let the guest ask for the state of [offset, offset + size); None: no answer."""
-        return self._ask(name, lambda device: StateAnswer(*device.state(offset, size)))
+        return self._ask(name, lambda device: StateAnswer(*device.state(offset, size)), size=size)
 
-    def _ask(self, name: str, ask: Callable[[VirtioMemDevice], _T]) -> _T | None:
+    def _ask(self, name: str, ask: Callable[[VirtioMemDevice], _T], **numbers: int) -> _T | None:
         device = self._virtio_mem(name)
+        for what, value in numbers.items():
+            check_bytes(what, value)
         return None if device.broken else self._changed(lambda: ask(device))
 
     def raw_request(self, name: str, request: int, gpa: int, nb_blocks: int) -> StateAnswer | None:

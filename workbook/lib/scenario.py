@@ -303,7 +303,7 @@ class Scenario:
         """
         try:
             data = json.loads(text)
-        except (ValueError, RecursionError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise BadInput(f"not a saved scenario: {error}") from None
         scenario: Scenario = _read(cls, data, "scenario")
         return scenario

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from .errors import Refusal
+from .errors import BadInput, Refusal
 from .rules.base import Decision, Remap, RuleSet
 from .size import GiB, KiB, MiB, format_size, round_up
 
@@ -22,6 +22,7 @@ __all__ = (
     "RequestType",
     "Response",
     "VirtioMemDevice",
+    "check_bytes",
     "default_block_size",
 )
 
@@ -119,6 +120,18 @@ class PluggedBlocks:
         return PluggedBlocks(self.starts.copy(), self.ends.copy())
 
 
+def check_bytes(what: str, value: object) -> None:
+    """Check a number of bytes that somebody hands in.
+
+    Raises
+    ------
+    BadInput
+        Not a whole number, or negative.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadInput(f"{what} {value!r:.60} is not a number of bytes: give a whole number, 0 or more")
+
+
 @dataclass
 class VirtioMemDevice:
     """A realized device.
@@ -178,9 +191,12 @@ class VirtioMemDevice:
 
         Raises
         ------
+        BadInput
+            Not a whole number of bytes, or negative.
         Refusal
             Not a multiple of the block size, or larger than the device.
         """
+        check_bytes("requested size", size)
         if size % self.block_size:
             raise Refusal(
                 f"'requested-size' has to be multiples of 'block-size' ({self.block_size:#x})",

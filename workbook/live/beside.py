@@ -1,7 +1,6 @@
 """One command line on the real QEMU of this machine, beside what the model says."""
 
-import shlex
-
+from workbook.lib.options import split_words
 from workbook.lib.recording import compare, predict
 
 __all__ = ("beside_the_model",)
@@ -18,8 +17,9 @@ def beside_the_model(command_line: str) -> list[tuple[str, str]]:
     # here and not above: a notebook offers this also where the extra that it needs is not installed
     from .qemu import play  # noqa: PLC0415
 
-    argv = shlex.split(command_line.replace("\\\n", " "), comments=True)
-    recorded = play(argv, [{"op": "start"}])
+    words = split_words(command_line)
+    first = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
+    recorded = play(["qemu-system-x86_64", *words[first:]], [{"op": "start"}])
     step = recorded["steps"][0]
     differences = compare(recorded, predict(recorded))
     shown = step["error"] or "\n".join([*step.get("info_mtree", []), "", *step.get("info_mtree_flat", [])])
