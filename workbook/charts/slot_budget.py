@@ -32,7 +32,7 @@ TITLE: Final = "Who has how many memslots"
 ROW: Final = 62
 """Pixels of a row."""
 LEGEND: Final = {"boot": "boot", "used": "used", "reserved": "reserved", "free": "free", "over": "too many"}
-NOBODY: Final = "Nobody counts memslots: neither KVM nor a vhost back end."
+NOBODY: Final = "No memslots to count: no machine, or neither KVM nor a vhost back end."
 
 
 def _pieces(one: Consumer) -> list[tuple[str, int]]:
