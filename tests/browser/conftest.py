@@ -9,9 +9,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -45,18 +46,31 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
-def page(chromium: str) -> Iterator[Page]:
-    """A page of 1280 x 1000 that keeps what the console says in `page.console_problems`."""
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One browser for all tests."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        problems: list[str] = []
-        page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.console_problems = problems  # type: ignore[attr-defined]
-        yield page
+        yield browser
         browser.close()
+
+
+def watched_page(browser: Browser, **options: Any) -> Page:
+    """Open a page that keeps the errors of its console in `page.console_problems`."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000}, **options)
+    problems: list[str] = []
+    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.console_problems = problems  # type: ignore[attr-defined]
+    return page
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of its own of 1400 x 1000 that keeps the errors of its console in `page.console_problems`."""
+    page = watched_page(browser)
+    yield page
+    page.close()
 
 
 def free_port() -> int:

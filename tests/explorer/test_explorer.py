@@ -55,6 +55,7 @@ def click(button: widgets.Button) -> None:
 def shown(explorer: Explorer, name: str) -> Explorer:
     """The explorer with a preset, as if nothing had happened."""
     explorer.panel._device.value = None
+    explorer.view._tabs.selected_index = 0
     explorer.scenario = PRESETS[name].scenario
     explorer._sent = True
     return explorer
@@ -215,7 +216,7 @@ def test_anything_in_any_order(shared: Explorer, data: st.DataObject) -> None:
     first = explorer.scenario
     explorer._past.clear()
     for _ in range(data.draw(st.integers(1, 8))):
-        what = data.draw(st.sampled_from(("turn", "turn", "type", "press", "advice", "device")))
+        what = data.draw(st.sampled_from(("turn", "turn", "type", "press", "advice", "device", "tab")))
         if what == "turn":
             setting = SETTINGS[data.draw(st.sampled_from(tuple(SETTINGS)))]
             value = data.draw(st.sampled_from([one for _, one in setting.choices] or [True, False]))
@@ -228,6 +229,8 @@ def test_anything_in_any_order(shared: Explorer, data: st.DataObject) -> None:
             click(explorer.buttons[data.draw(st.sampled_from(("settle", "reset", "unplug_all", "request", "redo")))])
         elif what == "advice" and explorer.view._advice.children:
             click(data.draw(st.sampled_from(explorer.view._advice.children)))
+        elif what == "tab":
+            explorer.view._tabs.selected_index = data.draw(st.integers(0, len(explorer.view._texts) - 1))
         elif what == "device":
             explorer.panel._device.index = data.draw(st.integers(0, len(explorer.panel._device.options) - 1))
         check(explorer)
@@ -527,9 +530,8 @@ def test_every_control_has_a_name_and_a_help() -> None:
     controls = [
         one
         for one in walk(Explorer("cover-letter-20g", compare="vhost-after"))
-        if isinstance(one, widgets.Button | widgets.ToggleButton | widgets.ValueWidget)
+        if isinstance(one, widgets.Button | widgets.ToggleButton | widgets.ValueWidget | widgets.Play)
         and not isinstance(one, widgets.HTML)
-        and not isinstance(one, widgets.Play)
     ]
     assert len(controls) > 30
     for one in controls:

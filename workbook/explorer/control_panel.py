@@ -41,7 +41,7 @@ class ControlPanel(widgets.VBox):
             options=[(_ALL, None)],
             description="Turn for",
             style={"description_width": "118px"},
-            layout=widgets.Layout(width="100%"),
+            layout=widgets.Layout(width="auto", min_width="0"),
             tooltip="Which device the controls below turn",
         )
         self._device.observe(lambda _change: self._fill(), "value")

@@ -15,7 +15,8 @@ from workbook.lib.size import format_size, parse_size
 __all__ = ("ChoiceControl", "Control", "CountControl", "FlagControl", "SizeControl", "control_for")
 
 _STYLE: Final = {"description_width": "118px"}
-_WIDE: Final = {"width": "100%"}
+_WIDE: Final = {"width": "auto", "min_width": "0"}
+_STRETCHED: Final = {**_WIDE, "flex": "1 1 auto"}
 CUSTOM: Final = "custom"
 
 
@@ -45,7 +46,7 @@ class SizeControl:
             options=setting.choices,
             description=setting.label,
             style=_STYLE,
-            layout=widgets.Layout(width="auto", flex="1 1 auto"),
+            layout=widgets.Layout(**_STRETCHED),
             readout=False,
             tooltip=setting.help,
         )
@@ -112,7 +113,7 @@ class CountControl:
             description="" if setting.choices else setting.label,
             style=_STYLE,
             continuous_update=False,
-            layout=widgets.Layout(width="96px" if setting.choices else "auto", flex="0 0 auto"),
+            layout=widgets.Layout(width="96px", flex="0 0 auto") if setting.choices else widgets.Layout(**_STRETCHED),
             tooltip=f"{setting.label}: any number",
         )
         self._field.observe(self._on_field, "value")
@@ -123,7 +124,7 @@ class CountControl:
                 options=(*self._values, CUSTOM),
                 description=setting.label,
                 style=_STYLE,
-                layout=widgets.Layout(width="auto", flex="1 1 auto"),
+                layout=widgets.Layout(**_STRETCHED),
                 tooltip=setting.help,
             )
             self._choice.observe(self._on_choice, "value")
@@ -197,8 +198,12 @@ class ChoiceControl:
             self._quiet = False
 
     def enable(self, *, there: bool) -> None:
-        """Let the user turn it, or not."""
+        """Let the user turn it, or not: then it shows nothing."""
         self.widget.disabled = not there
+        if not there:
+            self._quiet = True
+            self.widget.value = None
+            self._quiet = False
 
     def _on_change(self, change: Any) -> None:
         if not self._quiet:

@@ -12,6 +12,7 @@ from workbook.comparison import difference
 from workbook.explorer.control_panel import ControlPanel
 from workbook.explorer.controls import Control, control_for
 from workbook.explorer.figure import Displayed, Figure
+from workbook.explorer.look import ALERT, styled
 from workbook.explorer.outcome_view import OutcomeView, Theme
 from workbook.explorer.timeline_bar import TimelineBar
 from workbook.lib.errors import BadInput
@@ -37,7 +38,6 @@ CHOOSE: Final = "choose a preset ..."
 MAX_UNDO: Final = 200
 MOST_SHOWN: Final = 140
 """Characters of an outcome in the explorer's `repr`; the whole refusal stands above the picture."""
-ALERT: Final = "color:var(--jp-error-color1, #b3261e);line-height:1.4;padding:2px 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,14 @@ class Explorer(Displayed):
         self.other_view: OutcomeView | None = None
         self.panel = ControlPanel(self._turned, self._complain)
         self.timeline = TimelineBar(self._scrubbed)
-        self._difference = widgets.HTML()
+        self._difference = styled(widgets.HTML(), "table")
         self._titles = (widgets.HTML("<h3>A</h3>"), widgets.HTML("<h3>B</h3>"))
         self._rules: Control = control_for(
             SETTINGS["rules"], lambda name: self._turned(SETTINGS["rules"], name, None), self._complain
         )
         self._body = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
         super().__init__([self._toolbar(), self._complaint, self.timeline, self._body])
+        styled(self, "")
         self._show()
 
     def _toolbar(self) -> widgets.Widget:

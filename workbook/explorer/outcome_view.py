@@ -10,6 +10,7 @@ import ipywidgets as widgets
 
 from workbook.charts import DecisionTrace, MemoryMap, OverheadBars, SlotBudget
 from workbook.explorer.figure import Figure
+from workbook.explorer.look import style_sheet, styled
 from workbook.lib.advice import Advice, advise
 from workbook.lib.libvirt import write_domain
 from workbook.lib.outcome import Outcome
@@ -39,7 +40,7 @@ class OutcomeView(widgets.VBox):
     def __init__(self, theme: Theme = "light", *, apply: Callable[[Scenario], None] | None = None) -> None:
         self.outcome: Outcome | None = None
         self._apply = apply
-        self._advice = widgets.VBox()
+        self._advice = styled(widgets.VBox(), "advice")
         self.memory_map = MemoryMap(theme=theme)
         self.overhead = OverheadBars(theme=theme)
         self.budget = SlotBudget(theme=theme)
@@ -50,7 +51,7 @@ class OutcomeView(widgets.VBox):
             name: widgets.HTML()
             for name in ("Why", "info mtree", "info mtree -f", "Command line", "libvirt XML", "Numbers", "Save")
         }
-        self._tabs = widgets.Tab(children=list(self._texts.values()), titles=list(self._texts))
+        self._tabs = styled(widgets.Tab(children=list(self._texts.values()), titles=list(self._texts)), "tabs")
         self._tabs.observe(self._show_tab, "selected_index")
         self._cut = widgets.Checkbox(
             description="Cut runs of unmapped memslots short",
@@ -70,9 +71,10 @@ class OutcomeView(widgets.VBox):
             layout=widgets.Layout(flex_flow="row wrap"),
         )
         super().__init__(
-            [self._notice, self._advice, self._summary, self._cut, self.figures[0], below, self._tabs],
+            [style_sheet(), self._notice, self._advice, self._summary, self._cut, self.figures[0], below, self._tabs],
             layout=widgets.Layout(width="100%", min_width="0"),
         )
+        styled(self, "")
 
     def show(self, outcome: Outcome, rules: RuleSet | None = None) -> None:
         """Show another outcome, of `rules` where these are not a published rule set."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from workbook.explorer.look import styled
 from workbook.lib.size import format_size
 from workbook.lib.timeline import Step
 
@@ -23,18 +24,33 @@ class TimelineBar(widgets.VBox):
 
     def __init__(self, moved: Callable[[int], None]) -> None:
         self._moved, self._quiet = moved, False
-        self._play = widgets.Play(interval=900, max=0, layout=widgets.Layout(width="auto"))
-        self._slider = widgets.IntSlider(
-            max=0, description="Step", readout=False, layout=widgets.Layout(flex="1 1 auto"), tooltip="Scrub"
+        self._play = widgets.Play(
+            interval=900, max=0, layout=widgets.Layout(width="auto"), tooltip="Play all steps, stop, repeat"
         )
-        self._title = widgets.HTML(layout=widgets.Layout(flex="0 0 auto", min_width="200px"))
-        self._table = widgets.HTML()
+        self._slider = self._slider_to(0)
+        self._title = widgets.HTML(layout=widgets.Layout(flex="0 0 auto", min_width="200px", margin="2px 0 2px 14px"))
+        self._table = styled(widgets.HTML(), "table")
         self._details = widgets.Accordion(children=[self._table], titles=["What every step did"])
-        widgets.jslink((self._play, "value"), (self._slider, "value"))
-        self._slider.observe(self._on_slider, "value")
+        # not linked in the browser: two widgets that answer each other there undo a quick second move
+        self._play.observe(self._on_play, "value")
         self.steps: tuple[Step, ...] = ()
-        row = widgets.HBox([self._play, self._slider, self._title], layout=widgets.Layout(align_items="center"))
-        super().__init__([row, self._details])
+        self._row = widgets.HBox(
+            [self._play, self._slider, self._title], layout=widgets.Layout(align_items="center", flex_flow="row wrap")
+        )
+        super().__init__([self._row, self._details])
+
+    def _slider_to(self, last: int) -> widgets.IntSlider:
+        slider = widgets.IntSlider(
+            value=last,
+            max=last,
+            description="Step",
+            readout=False,
+            style={"description_width": "40px"},
+            layout=widgets.Layout(flex="1 1 200px", width="auto"),
+            tooltip="Which step is shown; arrow keys step, Home and End go to the first and the last",
+        )
+        slider.observe(self._on_slider, "value")
+        return slider
 
     @property
     def position(self) -> int:
@@ -48,7 +64,12 @@ class TimelineBar(widgets.VBox):
         last = max(len(self.steps) - 1, 0)
         self._quiet = True
         try:
-            self._play.max = self._slider.max = last
+            if last != self._slider.max:
+                # a slider whose end has moved goes to its old end with the End key (noUiSlider)
+                self._slider.close()
+                self._slider = self._slider_to(last)
+                self._row.children = (self._play, self._slider, self._title)
+            self._play.max = last
             self._play.value = self._slider.value = last
         finally:
             self._quiet = False
@@ -60,10 +81,18 @@ class TimelineBar(widgets.VBox):
         """Go to a step, as the slider does."""
         self._slider.value = position
 
-    def _on_slider(self, change: Any) -> None:
+    def _on_play(self, change: Any) -> None:
         if not self._quiet:
-            self._name_step()
-            self._moved(change["new"])
+            self._slider.value = change["new"]
+
+    def _on_slider(self, change: Any) -> None:
+        if self._quiet:
+            return
+        self._quiet = True
+        self._play.value = change["new"]
+        self._quiet = False
+        self._name_step()
+        self._moved(change["new"])
 
     def _name_step(self) -> None:
         if self.steps:
@@ -89,5 +118,5 @@ def _table(steps: tuple[Step, ...]) -> str:
         )
         rows.append("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>")
     names = ("step", "what", "memslots", "plugged", "region_add", "region_del", "events", "QEMU says")
-    head = "".join(f"<th style='text-align:left;padding-right:14px'>{name}</th>" for name in names)
+    head = "".join(f"<th style='text-align:left'>{name}</th>" for name in names)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

@@ -1,0 +1,37 @@
+"""How the explorer's parts look where ipywidgets leaves it open: compact tables, whole labels, visible focus.
+
+Colours are JupyterLab's own, so that they follow its theme.
+"""
+
+from typing import Final
+
+import ipywidgets as widgets
+
+__all__ = ("ALERT", "style_sheet", "styled")
+
+ALERT: Final = "color:var(--jp-error-color1, #b3261e);line-height:1.4;padding:2px 0"
+_CSS: Final = """
+.memslots .widget-html-content { line-height: 1.4; }
+.memslots h3 { margin: 4px 0; }
+.memslots-table table { border-collapse: collapse; line-height: 1.35; margin: 2px 0 8px; }
+.memslots-table th, .memslots-table td { padding: 1px 14px 1px 0; vertical-align: top; }
+.memslots-table th:first-child, .memslots-table td:first-child { white-space: nowrap; }
+.memslots-table tbody tr { border-top: 1px solid var(--jp-border-color2, #e0e0e0); }
+.memslots-advice button { height: auto; white-space: normal; text-align: left; line-height: 1.35; padding: 4px 10px; }
+.memslots-tabs > .lm-TabBar, .memslots-tabs > .lm-TabBar > .lm-TabBar-content { overflow: visible; flex-wrap: wrap; }
+.memslots-tabs > .lm-TabBar .lm-TabBar-tab.lm-TabBar-tab { flex: 0 0 auto; min-width: 0; }
+.memslots-tabs .lm-TabBar-tabLabel.lm-TabBar-tabLabel { overflow: visible; text-overflow: clip; }
+.memslots :is(button, select, input, pre, a, summary, .noUi-handle, .lm-TabBar-tab):focus-visible {
+    outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: 1px; }
+"""
+
+
+def style_sheet() -> widgets.HTML:
+    """Return the style sheet as a widget that takes no room."""
+    return widgets.HTML(f"<style>{_CSS}</style>", layout=widgets.Layout(display="none"))
+
+
+def styled(widget: widgets.DOMWidget, name: str) -> widgets.DOMWidget:
+    """Give a widget one of the looks above, by its name: ``table``, ``advice``, ``tabs``; or all, by ``""``."""
+    widget.add_class(f"memslots-{name}" if name else "memslots")
+    return widget
