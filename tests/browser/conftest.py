@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,13 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a JupyterLab that the README's command has opened, on a copy of the notebooks."""
-    home = tmp_path_factory.mktemp("lab")
+    with jupyterlab(tmp_path_factory.mktemp("lab")) as address:
+        yield address
+
+
+@contextmanager
+def jupyterlab(home: Path) -> Iterator[str]:
+    """Run the README's command on a copy of the notebooks in `home`; yield the server's address."""
     (home / "notebooks").mkdir()
     for notebook in (REPOSITORY / "notebooks").glob("*.ipynb"):
         shutil.copy(notebook, home / "notebooks")

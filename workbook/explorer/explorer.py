@@ -282,7 +282,10 @@ class Explorer(Displayed):
             figure.refresh()
         columns = [[self._titles[0], self.view], [self._titles[1], self.other_view]] if comparing else [[self.view]]
         pictures = widgets.HBox(
-            [widgets.VBox(one, layout=widgets.Layout(flex="1 1 420px", min_width="0")) for one in columns],
+            [
+                widgets.VBox(one, layout=widgets.Layout(flex="1 1 420px", min_width="0", margin="0 8px 0 0"))
+                for one in columns
+            ],
             layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%"),
         )
         right = [self._difference, pictures] if comparing else [pictures]

@@ -14,7 +14,7 @@ _CSS: Final = """
 .memslots .widget-html-content { line-height: 1.4; }
 .memslots h3 { margin: 4px 0; }
 .memslots-table table { border-collapse: collapse; line-height: 1.35; margin: 2px 0 8px; }
-.memslots-table th, .memslots-table td { padding: 1px 14px 1px 0; vertical-align: top; }
+.memslots-table th, .memslots-table td { padding: 1px 14px 1px 0; vertical-align: top; max-width: 340px; }
 .memslots-table th:first-child, .memslots-table td:first-child { white-space: nowrap; }
 .memslots-table tbody tr { border-top: 1px solid var(--jp-border-color2, #e0e0e0); }
 .memslots-advice button { height: auto; white-space: normal; text-align: left; line-height: 1.35; padding: 4px 10px; }
