@@ -88,6 +88,11 @@ class FlatView:
     def _starts(self) -> list[int]:
         return [one.start for one in self.ranges]
 
+    @cached_property
+    def by_start(self) -> dict[int, FlatRange]:
+        """The ranges by their first address."""
+        return {one.start: one for one in self.ranges}
+
     def at(self, address: int) -> FlatRange | None:
         """Return the range that holds `address`, or None for a hole."""
         index = bisect_right(self._starts, address) - 1
@@ -102,9 +107,10 @@ class FlatView:
         (``region_add``) and every equal one (``region_nop``), ascending. Equal means same range, region,
         offset and flags; the dirty-log mask does not count.
         """
-        old, new = set(self.ranges), set(to.ranges)
-        deleted = [Change(ChangeKind.DEL, one) for one in self.ranges if one not in new]
-        rest = [Change(ChangeKind.NOP if one in old else ChangeKind.ADD, one) for one in to.ranges]
+        # ranges of a view are disjoint: an equal one can only have the same start
+        old, new = self.by_start, to.by_start
+        deleted = [Change(ChangeKind.DEL, one) for one in self.ranges if new.get(one.start) != one]
+        rest = [Change(ChangeKind.NOP if old.get(one.start) == one else ChangeKind.ADD, one) for one in to.ranges]
         return (*deleted, *rest)
 
 

@@ -104,7 +104,7 @@ class DeviceLayout:
         decision, device = one.decision, one.virtio_mem
         count = decision.count
         offset = np.arange(count, dtype=np.int64) * decision.memslot_size
-        size = np.fromiter((decision.size(index) for index in range(count)), dtype=np.int64, count=count)
+        size = _slot_sizes(decision, offset)
         mapped = np.zeros(count, dtype=np.bool_)
         mapped[list(device.mapped) if device else [0]] = True
         blocks = device.plugged if device else PluggedBlocks([0], [one.size])
@@ -136,6 +136,16 @@ class DeviceLayout:
     def mapped_size(self) -> int:
         """Bytes that are mapped."""
         return int(self.slot_size[self.slot_mapped].sum())
+
+
+def _slot_sizes(decision: Decision, offset: Bytes) -> Bytes:
+    """Return `Decision.size` of every slot at once."""
+    rest = decision.region_size - offset
+    # a surplus slot behind the end has a size that wraps to a full one
+    size = np.where(rest < 0, decision.memslot_size, np.minimum(rest, decision.memslot_size))
+    if decision.rest_in_last:
+        size[-1] = rest[-1]
+    return size
 
 
 def _plugged_per_slot(offset: Bytes, size: Bytes, extents: Bytes) -> Bytes:
