@@ -30,6 +30,6 @@ def test_explorer_recomputation_with_1024_memslots(benchmark: Any) -> None:
 
 
 def test_import_of_the_library(benchmark: Any) -> None:
-    """`import workbook.lib` in a fresh interpreter, less what the bare interpreter needs."""
+    """A fresh interpreter that imports `workbook.lib`, its own start included."""
     command = [sys.executable, "-c", "import workbook.lib"]
     benchmark.pedantic(lambda: subprocess.run(command, check=True), rounds=5, warmup_rounds=1)
