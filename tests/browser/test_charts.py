@@ -24,7 +24,7 @@ SHOWN = """name => {
   return [...source.data.shown]
 }"""
 NUMBERS_VISIBLE = """() => [...Bokeh.documents[0]._all_models.values()]
-    .find(model => model.type == "GlyphRenderer" && model.glyph.text?.field == "index").visible"""
+    .find(model => model.name == "numbers").data.x.length > 0"""
 ZOOM = """([start, end]) => [...Bokeh.documents[0]._all_models.values()]
     .find(model => model.type == "Range1d" && model.min_interval != null).setv({start, end})"""
 
@@ -74,7 +74,7 @@ def test_labels_follow_the_zoom(page: Page, tmp_path: Path) -> None:
     machine, _ = grown()
     chart = MemoryMap()
     chart.update(machine.picture)
-    chart.sources["labels"].name = "labels"
+    chart.sources["labels"].name, chart.sources["numbers"].name = "labels", "numbers"
     open_chart(page, tmp_path, chart.root)
     whole = page.evaluate(SHOWN, "labels")
     assert "vm0: virtio-mem, 500 GiB" in whole

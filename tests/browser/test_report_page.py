@@ -96,7 +96,7 @@ def numbers_of_page(page: Page) -> tuple[str, str, str]:
       for (const document of Bokeh.documents) for (const model of document._all_models.values()) {
         const data = model.attributes.data
         if (model.type === "ColumnDataSource" && data.offset && data.plugged) {
-          return [...data.state].filter((one) => one !== "not mapped").length
+          return [...data.state].filter((one) => one > 0).length
         }
       }
     }""")

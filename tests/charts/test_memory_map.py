@@ -7,7 +7,7 @@ from pictured import COVER_LETTER, CoverLetter
 
 from workbook.charts import MemoryMap
 from workbook.charts.memory_map import NO_CONTAINER, NO_DEVICE, NOT_STARTED
-from workbook.charts.memory_map_columns import axis_of, memory_map_columns, merged_extents
+from workbook.charts.memory_map_columns import SLOT_STATES, axis_of, memory_map_columns, merged_extents
 from workbook.charts.theme import theme_of
 from workbook.lib.layout import Layout
 from workbook.lib.machine import Machine
@@ -32,21 +32,31 @@ def test_slots_are_the_models(cover_letter: CoverLetter, requested: int) -> None
     assert axis.address(slots["left"]).astype(np.int64).tolist() == (device.start + device.slot_offset).tolist()
     assert (slots["right"] - slots["left"]).astype(np.int64).tolist() == device.slot_size.tolist()
     for name, values in (
+        ("start", device.start + device.slot_offset),
         ("offset", device.slot_offset),
         ("size", device.slot_size),
         ("plugged", device.slot_plugged),
     ):
         assert slots[name].tolist() == values.tolist()
-    starts_and_ends = [[int(end, 16) for end in text.split(" - ")] for text in slots["range"]]
-    assert starts_and_ends == [
-        [device.start + offset, device.start + offset + size - 1]
-        for offset, size in zip(device.slot_offset.tolist(), device.slot_size.tolist(), strict=True)
-    ]
-    assert [text != "not mapped" for text in slots["state"]] == device.slot_mapped.tolist()
+    states = [list(SLOT_STATES)[one] for one in slots["state"].tolist()]
+    assert [state != "unmapped" for state in states] == device.slot_mapped.tolist()
     full = (device.slot_plugged == device.slot_size) & device.slot_mapped
-    assert [text == "mapped, all plugged" for text in slots["state"]] == full.tolist()
+    assert [state == "full" for state in states] == full.tolist()
     empty = (device.slot_plugged == 0) & device.slot_mapped
-    assert [text == "mapped, nothing plugged" for text in slots["state"]] == empty.tolist()
+    assert [state == "empty" for state in states] == empty.tolist()
+
+
+def test_runs_are_the_slots(fragmented: Layout, two_devices: Layout, cover_letter: CoverLetter) -> None:
+    """Neighbouring memslots of one state are one run: runs cover the same places, in the same states, and are fewer."""
+    for layout in (fragmented, two_devices, cover_letter(0)):
+        columns = memory_map_columns(layout, axis_of(layout), LIGHT)
+        slots, runs = columns["slots"], columns["runs"]
+        assert sum(np.array(runs["right"]) - runs["left"]) == sum(slots["right"] - slots["left"])
+        for left, right, role in zip(runs["left"], runs["right"], runs["role"], strict=True):
+            inside = (slots["left"] >= left) & (slots["right"] <= right)
+            assert {list(SLOT_STATES)[one] for one in slots["state"][inside]} == {role}
+        touching = zip(runs["right"], runs["left"][1:], runs["role"], runs["role"][1:], strict=False)
+        assert all(end < start or role != other for end, start, role, other in touching)
 
 
 def test_plugged_boxes_are_the_extents(fragmented: Layout) -> None:
@@ -111,7 +121,7 @@ def test_update_keeps_the_objects(cover_letter: CoverLetter) -> None:
         chart.update(cover_letter(requested))
     after = (chart.root, chart.figure, *chart.figure.renderers, *chart.sources.values())
     assert all(old is new for old, new in zip(before, after, strict=True))
-    assert sum(state != "not mapped" for state in chart.sources["slots"].data["state"]) == 21
+    assert np.count_nonzero(chart.sources["slots"].data["state"]) == 21
 
 
 def test_zoom_stays_while_the_axis_does(cover_letter: CoverLetter, two_devices: Layout) -> None:

@@ -71,7 +71,7 @@ def check(explorer: Explorer) -> None:
     fresh = Outcome.of(explorer.scenario)
     assert explorer.outcome.summary() == fresh.summary()
     assert explorer.saved.value == explorer.scenario.to_json()
-    memory_map = explorer.view.memory_map
+    memory_map = explorer.view.charts.memory_map
     assert (memory_map.layout is None) == (fresh.layout is None)
     drawn = memory_map.sources["slots"].data
     # surplus slots of the RFC (facts A.12) lie behind the device's end
@@ -349,7 +349,12 @@ def test_timeline_scrubs_through_the_history() -> None:
         assert f"{position} of 4" in explorer.timeline._title.value
     assert explorer.scenario.actions == actions
     check(explorer)
-    assert explorer.timeline._table.value.count("<tr>") == 6
+    assert explorer.timeline._table.value == ""
+    explorer.timeline._details.selected_index = 0
+    assert explorer.timeline._table.value.count("<tr") == 6
+    explorer.timeline.move(2)
+    assert explorer.timeline._table.value.count("aria-current") == 1
+    assert "aria-current='step'><td>2</td>" in explorer.timeline._table.value
 
 
 def test_timeline_hides_where_nothing_happened(shared: Explorer) -> None:
@@ -443,7 +448,7 @@ def test_a_refused_vm_shows_the_refusal_and_nothing_else(shared: Explorer) -> No
     assert notice.startswith("<div role='alert'")
     assert LONG_REFUSAL in notice
     assert "What to do:" in notice
-    assert explorer.view.memory_map.sources["slots"].data["left"].size == 0
+    assert explorer.view.charts.memory_map.sources["slots"].data["left"].size == 0
     assert "QEMU does not start" in explorer.view._summary.value
     assert explorer.view._texts["Why"].value == ""
     button = explorer.view._advice.children[0]
@@ -519,9 +524,9 @@ def test_both_themes(theme: Theme) -> None:
     explorer = Explorer("cover-letter-20g", theme=theme)
     check(explorer)
     assert repr(explorer) == repr(Explorer("cover-letter-20g"))
-    backgrounds = {one.background_fill_color for one in (explorer.view.memory_map.figure,)}
+    backgrounds = {one.background_fill_color for one in (explorer.view.charts.memory_map.figure,)}
     assert backgrounds != {
-        Explorer("cover-letter", theme="dark" if theme == "light" else "light").view.memory_map.figure
+        Explorer("cover-letter", theme="dark" if theme == "light" else "light").view.charts.memory_map.figure
     }
 
 

@@ -7,7 +7,8 @@ from .curves import Curves
 from .decision_trace import DecisionTrace
 from .listener_events import ListenerEvents
 from .memory_map import MemoryMap
+from .outcome_charts import OutcomeCharts
 from .overhead import OverheadBars
 from .slot_budget import SlotBudget
 
-__all__ = ("Curves", "DecisionTrace", "ListenerEvents", "MemoryMap", "OverheadBars", "SlotBudget")
+__all__ = ("Curves", "DecisionTrace", "ListenerEvents", "MemoryMap", "OutcomeCharts", "OverheadBars", "SlotBudget")

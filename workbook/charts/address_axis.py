@@ -4,24 +4,20 @@ This is the only JavaScript of the charts besides the byte axis: ticks and label
 does not see in a static page.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from bokeh.models import (
     Axis,
-    CategoricalColorMapper,
     ColumnDataSource,
     CustomJS,
     CustomJSTicker,
     CustomJSTickFormatter,
+    LinearColorMapper,
     Plot,
 )
 
 from .byte_axis import SIZE_JS
 from .theme import FONT, SMALL
-
-if TYPE_CHECKING:
-    # generic for type checkers only
-    from bokeh.models.renderers import GlyphRenderer
 
 __all__ = ("fit_labels", "fit_slots", "put_addresses_on")
 
@@ -90,19 +86,25 @@ labels.change.emit()
 _FIT_SLOTS_JS: Final = """
 const range = plot.x_range
 if (plot.properties.inner_width.is_unset || !(range.end > range.start)) return
-const {left, right, size} = slots.data
+const {left, right, size, state, index} = slots.data
+const found = []
 let narrowest = Infinity
 for (let i = 0; i < left.length; i++) {
-  const wide = right[i] - left[i], in_sight = right[i] > range.start && left[i] < range.end
   // what lies in a cut gap is hidden by its band
-  if (in_sight && wide == size[i]) narrowest = Math.min(narrowest, wide)
+  if (right[i] <= range.start || left[i] >= range.end || right[i] - left[i] != size[i]) continue
+  narrowest = Math.min(narrowest, size[i])
+  found.push(i)
 }
 const pixels = narrowest * plot.inner_width / (range.end - range.start)
 // seen from afar borders would hide the boxes, and no borders would leave seams between them
 const palette = pixels >= 4 ? lines : fills
 if (borders.palette[0] != palette[0]) borders.palette = palette
-const visible = pixels >= 30
-if (numbers.visible != visible) numbers.visible = visible
+const shown = pixels >= 30 ? found : []
+if (shown.length || numbers.data.x.length) numbers.data = {
+  x: shown.map((i) => (left[i] + right[i]) / 2),
+  text: shown.map((i) => `${index[i]}`),
+  color: shown.map((i) => texts[state[i]]),
+}
 """
 
 
@@ -134,22 +136,26 @@ def fit_labels(plot: Plot, labels: ColumnDataSource) -> None:
 def fit_slots(
     plot: Plot,
     slots: ColumnDataSource,
-    numbers: "GlyphRenderer[Any]",
-    borders: CategoricalColorMapper,
+    numbers: ColumnDataSource,
+    borders: LinearColorMapper,
     fills: list[str],
+    texts: list[str],
 ) -> None:
     """Show numbers and borders of memslots where the narrowest in sight has room for them.
 
     Parameters
     ----------
     slots
-        Columns ``left``, ``right`` and ``size``.
+        Columns ``left``, ``right``, ``size``, ``state`` and ``index``.
     numbers
-        The texts in the memslots.
+        Columns ``x``, ``text`` and ``color``, written here: texts for the memslots in sight. Bokeh measures every text
+        that it has, shown or not.
     borders, fills
         Colours of the borders, and those to take where a border would hide its box.
+    texts
+        Colours of the numbers, by state.
     """
-    args = {"plot": plot, "slots": slots, "numbers": numbers, "borders": borders, "fills": fills}
+    args = {"plot": plot, "slots": slots, "numbers": numbers, "borders": borders, "fills": fills, "texts": texts}
     _after_zoom(plot, slots, CustomJS(args={**args, "lines": list(borders.palette)}, code=_FIT_SLOTS_JS))
 
 

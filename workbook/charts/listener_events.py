@@ -22,7 +22,7 @@ from .broken_axis import BrokenAxis
 from .memory_map_columns import gap_columns, hex_range
 from .size_text import shown_size
 from .sources import show
-from .theme import NORMAL, Theme, ThemeName, hover, legend_of, painted, styled, text_style, theme_of, zoom_tools
+from .theme import NORMAL, Theme, ThemeName, draw, hover, legend_of, painted, styled, text_style, theme_of, zoom_tools
 
 __all__ = ("ListenerEvents", "listener_columns", "missing_for_a_moment")
 
@@ -151,7 +151,7 @@ class ListenerEvents:
             y_range=self._rows,
         )
         self.figure.min_border_left, self.figure.min_border_right = 104, 48
-        self.figure.ygrid.grid_line_color = None
+        self.figure.ygrid.visible = False
         self.figure.yaxis.major_tick_line_color = self.figure.yaxis.axis_line_color = None
         put_addresses_on(self.figure.xaxis[0], self.figure, self.sources["knots"])
         self._draw()
@@ -170,14 +170,12 @@ class ListenerEvents:
     def _draw(self) -> None:
         plot, sources = self.figure, self.sources
         across: dict[str, Any] = {"left": "left", "right": "right"}
-        events = plot.add_glyph(sources["events"], Quad(**across, bottom="bottom", top="top", **styled()))
-        missing = plot.add_glyph(
-            sources["missing"], Quad(**across, bottom=-0.3, top=0.4, **painted(self.theme.look("over")))
+        events = draw(plot, sources["events"], Quad(**across, bottom="bottom", top="top", **styled()))
+        missing = draw(
+            plot, sources["missing"], Quad(**across, bottom=-0.3, top=0.4, **painted(self.theme.look("over")))
         )
-        gaps = plot.add_glyph(
-            sources["gaps"], Quad(**across, bottom="bottom", top=0.6, **painted(self.theme.look("gap")))
-        )
-        plot.add_glyph(sources["labels"], Text(x="x", y="y", text="shown", text_color="color", **text_style()))
+        gaps = draw(plot, sources["gaps"], Quad(**across, bottom="bottom", top=0.6, **painted(self.theme.look("gap"))))
+        draw(plot, sources["labels"], Text(x="x", y="y", text="shown", text_color="color", **text_style()))
         fit_labels(plot, sources["labels"])
         plot.add_tools(
             hover(

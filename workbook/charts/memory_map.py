@@ -1,19 +1,15 @@
 """The memory map: which guest-physical addresses are RAM, devices, memslots, and what of it is mapped and plugged."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from bokeh.core.properties import expr
 from bokeh.layouts import column
 from bokeh.models import (
     CategoricalColorMapper,
-    CDSView,
     Column,
     ColumnDataSource,
-    CustomJSExpr,
     CustomJSHover,
     FixedTicker,
-    GroupFilter,
+    LinearColorMapper,
     Quad,
     Range1d,
     RangeTool,
@@ -32,7 +28,20 @@ from .byte_axis import SIZE_JS
 from .memory_map_columns import BOX_ROLES, LANES, NOTHING, SLOT_LANE, SLOT_STATES, Drawable, axis_of, memory_map_columns
 from .size_text import shown_size
 from .sources import show
-from .theme import LARGE, NORMAL, Look, ThemeName, hover, legend_of, painted, styled, text_style, theme_of, zoom_tools
+from .theme import (
+    LARGE,
+    NORMAL,
+    ThemeName,
+    draw,
+    draw_hatches,
+    hover,
+    legend_of,
+    painted,
+    styled,
+    text_style,
+    theme_of,
+    zoom_tools,
+)
 
 __all__ = ("MemoryMap",)
 
@@ -46,15 +55,14 @@ _LEGEND: Final = {
     "usable": "usable region",
     "gap": "not to scale",
 }
+TITLE: Final = "Guest-physical memory"
 NOT_STARTED: Final = "No machine to draw: QEMU does not start with this configuration."
 NO_CONTAINER: Final = "No device memory: give -m a maxmem that is larger than the RAM."
 NO_DEVICE: Final = "No memory device is plugged: all of the device memory is free."
-_MIDDLE_JS: Final = """
-const {left, right, size} = this.data
-// what lies in a cut gap has no place for a number
-return left.map((at, i) => right[i] - at == size[i] ? (at + right[i]) / 2 : NaN)
+_RANGE_JS: Final = """
+const {start, size} = slots.data, first = BigInt(start[special_vars.index])
+return `0x${first.toString(16)} - 0x${(first + BigInt(size[special_vars.index]) - 1n).toString(16)}`
 """
-_STATES: Final = list(SLOT_STATES.values())
 _SLOTS: Final[dict[str, Any]] = {"left": "left", "right": "right", "bottom": SLOT_LANE[0], "top": SLOT_LANE[1]}
 _BOXES: Final[dict[str, Any]] = {side: side for side in ("left", "right", "bottom", "top")}
 _BOTTOM, _TOP = -0.55, len(LANES) - 0.1
@@ -74,6 +82,8 @@ class MemoryMap:
     cut_unmapped
         Cut long runs of memslots that are not mapped, too. A device is then no longer drawn to scale, and the axis
         moves with what is mapped.
+    headline
+        Say the numbers in the title; not needed where they stand beside the map.
 
     Attributes
     ----------
@@ -84,21 +94,31 @@ class MemoryMap:
     x_range
         What part of the axis the map shows, in places of `axis`.
     sources
-        ``boxes``, ``slots``, ``labels``, ``markers``, ``gaps``, and ``knots``, the axis' own.
+        ``boxes``, ``slots``, ``runs`` of them, ``labels``, ``markers``, ``gaps``; ``knots``, the
+        axis' own; and ``numbers`` of the memslots that the page has room for, which it fills itself.
     layout, axis
         What is drawn (None: nothing), and along which axis.
     cut_unmapped
         As given; a change takes effect with the next `update`.
     """
 
-    def __init__(self, *, height: int = 360, theme: ThemeName = "light", cut_unmapped: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        height: int = 360,
+        theme: ThemeName = "light",
+        cut_unmapped: bool = False,
+        headline: bool = True,
+    ) -> None:
         self.theme = theme_of(theme)
         self.layout: Layout | None = None
         self.axis = axis_of(NOTHING)
         self.cut_unmapped = cut_unmapped
+        self._has_headline = headline
         columns = memory_map_columns(NOTHING, self.axis, self.theme)
         self.sources = {name: ColumnDataSource(data) for name, data in columns.items()}
         self.sources["knots"] = ColumnDataSource(self.axis.columns())
+        self.sources["numbers"] = ColumnDataSource({"x": [], "text": [], "color": []})
         self.x_range = Range1d(start=0, end=1, min_interval=64 * KiB)
         self._whole = Range1d(start=0, end=1)
         self._title = self.theme.title()
@@ -124,13 +144,13 @@ class MemoryMap:
         lanes.major_label_overrides = dict(enumerate(reversed(LANES)))
         lanes.major_label_text_font_size = NORMAL
         lanes.major_tick_line_color = lanes.axis_line_color = None
-        self.figure.ygrid.grid_line_color = None
+        self.figure.ygrid.visible = False
         put_addresses_on(self.figure.xaxis[0], self.figure, self.sources["knots"])
 
     def _draw(self) -> None:
         plot, sources = self.figure, self.sources
-        boxes = plot.add_glyph(sources["boxes"], _boxes())
-        self._hatch("boxes", "role", {role: self.theme.look(role) for role in BOX_ROLES}, _BOXES)
+        boxes = draw(plot, sources["boxes"], _boxes())
+        draw_hatches(plot, sources["boxes"], Quad, _BOXES, {role: self.theme.look(role) for role in BOX_ROLES})
         slots = self._draw_slots()
         gaps = plot.add_glyph(
             sources["gaps"],
@@ -138,8 +158,8 @@ class MemoryMap:
         )
         line = self.theme.look("requested").fill
         marks = Segment(x0="x", x1="x", y0="bottom", y1="top", line_color=line, line_width=1.5, line_dash="dash")
-        plot.add_glyph(sources["markers"], marks)
-        plot.add_glyph(sources["labels"], Text(x="x", y="y", text="shown", text_color="color", **text_style()))
+        draw(plot, sources["markers"], marks)
+        draw(plot, sources["labels"], Text(x="x", y="y", text="shown", text_color="color", **text_style()))
         style = text_style(
             text_font_size=LARGE,
             text_align="center",
@@ -147,24 +167,32 @@ class MemoryMap:
             background_fill_color=self.theme.page,
             padding=8,
         )
-        plot.add_glyph(sources["notice"], Text(x="x", y="y", text="text", **style))
+        draw(plot, sources["notice"], Text(x="x", y="y", text="text", **style))
         fit_labels(plot, sources["labels"])
         size = CustomJSHover(code=f"{SIZE_JS}; return size(value)")
         hexadecimal = CustomJSHover(code="return `0x${BigInt(value).toString(16)}`")
+        addresses = CustomJSHover(args={"slots": sources["slots"]}, code=_RANGE_JS)
+        state = CustomJSHover(args={"words": list(SLOT_STATES.values())}, code="return words[value]")
         texts = [("what", "@what"), ("state", "@state"), ("address", "@range"), ("size", "@size")]
         plot.add_tools(
             hover(texts, renderers=[boxes]),
             hover(
                 [
                     ("memslot", "@index of @device"),
-                    ("state", "@state"),
-                    ("address", "@range"),
+                    ("state", "@state{custom}"),
+                    ("address", "@start{custom}"),
                     ("offset in backend", "@offset{custom}"),
                     ("size", "@size{custom}"),
                     ("plugged", "@plugged{custom}"),
                 ],
                 renderers=[slots],
-                formatters={"@offset": hexadecimal, "@size": size, "@plugged": size},
+                formatters={
+                    "@state": state,
+                    "@start": addresses,
+                    "@offset": hexadecimal,
+                    "@size": size,
+                    "@plugged": size,
+                },
             ),
             hover([("not to scale", "@size"), ("address", "@range")], renderers=[gaps]),
         )
@@ -180,29 +208,16 @@ class MemoryMap:
             fill_color=transform("state", self._by_state(fills)),
             line_color=transform("state", borders),
         )
-        slots = self.figure.add_glyph(source, quads)
-        self._hatch("slots", "state", dict(zip(_STATES, looks, strict=True)), _SLOTS)
-        middle = CustomJSExpr(code=_MIDDLE_JS)
-        colour = transform("state", self._by_state([look.text for look in looks]))
-        style = text_style(text_align="center", text_color=colour)
-        numbers = self.figure.add_glyph(source, Text(x=expr(middle), y=sum(SLOT_LANE) / 2, text="index", **style))
-        numbers.visible = False
-        fit_slots(self.figure, source, numbers, borders, fills)
+        slots = draw(self.figure, source, quads)
+        hatched = dict(zip(SLOT_STATES, looks, strict=True))
+        draw_hatches(self.figure, self.sources["runs"], Quad, _SLOTS, hatched)
+        style = text_style(text_align="center", text_color="color")
+        draw(self.figure, self.sources["numbers"], Text(x="x", y=sum(SLOT_LANE) / 2, text="text", **style))
+        fit_slots(self.figure, source, self.sources["numbers"], borders, fills, [look.text for look in looks])
         return slots
 
-    def _hatch(self, name: str, column: str, looks: Mapping[str, Look], place: Mapping[str, Any]) -> None:
-        """Draw the hatches of a source, with a renderer for each pattern.
-
-        Of a hatch that varies from row to row Bokeh makes a canvas for every row, and for each of five glyphs.
-        """
-        for group, look in looks.items():
-            if look.hatch != " ":
-                hatch = Quad(**place, **{**painted(look), "fill_color": None, "line_color": None})
-                only = CDSView(filter=GroupFilter(column_name=column, group=group))
-                self.figure.add_glyph(self.sources[name], hatch, view=only)
-
-    def _by_state(self, palette: list[str]) -> CategoricalColorMapper:
-        return CategoricalColorMapper(factors=_STATES, palette=palette)
+    def _by_state(self, palette: list[str]) -> LinearColorMapper:
+        return LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
 
     def _strip(self) -> figure:
         """Return the strip that shows everything, with a handle on what the map shows."""
@@ -211,9 +226,11 @@ class MemoryMap:
         strip.min_border_left = 104
         strip.axis.visible = False
         strip.grid.visible = False
-        strip.add_glyph(self.sources["boxes"], _boxes(line_alpha=0.0))
-        fills = self._by_state([self.theme.look(role).fill for role in SLOT_STATES])
-        strip.add_glyph(self.sources["slots"], Quad(**_SLOTS, fill_color=transform("state", fills), line_alpha=0.0))
+        draw(strip, self.sources["boxes"], _boxes(line_alpha=0.0))
+        fills = CategoricalColorMapper(
+            factors=list(SLOT_STATES), palette=[self.theme.look(role).fill for role in SLOT_STATES]
+        )
+        draw(strip, self.sources["runs"], Quad(**_SLOTS, fill_color=transform("role", fills), line_alpha=0.0))
         tool = RangeTool(x_range=self.x_range, start_gesture="pan")
         tool.overlay.fill_color, tool.overlay.fill_alpha = self.theme.accent, 0.1
         tool.overlay.line_color, tool.overlay.line_alpha = self.theme.accent, 0.9
@@ -254,7 +271,9 @@ class MemoryMap:
 
     def _headline(self) -> str:
         if self.layout is None or not self.layout.devices:
-            return "Guest-physical memory map"
+            return TITLE
+        if not self._has_headline:
+            return f"{TITLE}, {self.layout.rules}"
         used = sum(one.used for one in self.layout.devices)
         count = sum(one.decision.count for one in self.layout.devices)
         plugged = sum(one.plugged_size for one in self.layout.devices)

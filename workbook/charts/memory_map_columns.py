@@ -53,6 +53,7 @@ SLOT_STATES: Final = {
     "partly": "mapped, partly plugged",
     "full": "mapped, all plugged",
 }
+"""Role and words of each state; the column ``state`` holds their number in this order."""
 BOX_ROLES: Final = ("ram", "container", "device", "dimm", "plugged", "usable", "requested")
 BOX_COLUMNS: Final = ("what", "range", "size", "state")
 
@@ -138,9 +139,11 @@ def memory_map_columns(layout: Drawable, axis: BrokenAxis, theme: Theme, *, noti
     notice
         A text in the middle of the map; empty for none.
     """
+    slots = slot_columns(layout, axis)
     return {
         "boxes": box_columns(layout, axis, theme),
-        "slots": slot_columns(layout, axis),
+        "slots": slots,
+        "runs": run_columns(slots),
         "gaps": gap_columns(axis),
         "markers": marker_columns(layout, axis),
         "labels": label_columns(layout, axis, theme),
@@ -257,19 +260,36 @@ def slot_columns(layout: Drawable, axis: BrokenAxis) -> Columns:
         np.concatenate([part[column] for part in parts]) if parts else np.zeros(0, dtype=np.int64)
         for column in range(6)
     )
-    words = list(SLOT_STATES.values())
     return {
         "left": axis.place(start),
         "right": axis.place(start + size),
         "index": index.astype(np.int32),
+        "start": start.astype(np.float64),
         "offset": offset.astype(np.float64),
         "size": size.astype(np.float64),
         "plugged": plugged.astype(np.float64),
-        "state": [words[one] for one in state.tolist()],
+        "state": state.astype(np.uint8),
         "device": [one.id for one, part in zip(layout.devices, parts, strict=True) for _ in range(len(part[0]))],
-        "range": [
-            f"{low:#x} - {behind - 1:#x}" for low, behind in zip(start.tolist(), (start + size).tolist(), strict=True)
-        ],
+    }
+
+
+def run_columns(slots: Columns) -> Columns:
+    """Return one row for each run of neighbouring memslots in the same state: few, however many memslots there are.
+
+    Parameters
+    ----------
+    slots
+        What `slot_columns` returns.
+    """
+    left, right, state = slots["left"], slots["right"], slots["state"]
+    borders = np.flatnonzero((state[1:] != state[:-1]) | (left[1:] != right[:-1])) + 1
+    first = np.concatenate(([0], borders)) if len(left) else borders
+    last = np.concatenate((borders - 1, [len(left) - 1])) if len(left) else borders
+    roles = list(SLOT_STATES)
+    return {
+        "left": left[first].tolist(),
+        "right": right[last].tolist(),
+        "role": [roles[one] for one in state[first].tolist()],
     }
 
 

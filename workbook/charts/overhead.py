@@ -19,7 +19,7 @@ from workbook.lib.size import format_size
 
 from .byte_axis import put_bytes_on
 from .sources import show
-from .theme import NORMAL, Theme, ThemeName, hover, text_style, theme_of
+from .theme import NORMAL, Theme, ThemeName, draw, hover, text_style, theme_of
 
 __all__ = ("Cases", "OverheadBars", "overhead_columns")
 
@@ -118,11 +118,12 @@ class OverheadBars:
             x_range=self._bytes,
             y_range=self._names,
         )
-        self.figure.ygrid.grid_line_color = None
+        self.figure.ygrid.visible = False
         self.figure.yaxis.major_label_text_font_size = NORMAL
         self.figure.yaxis.major_tick_line_color = None
         put_bytes_on(self.figure.xaxis[0], ticks=5)
-        bars = self.figure.add_glyph(
+        bars = draw(
+            self.figure,
             self.source,
             HBar(
                 y="case",
@@ -137,7 +138,8 @@ class OverheadBars:
                 hatch_scale=8,
             ),
         )
-        self.figure.add_glyph(
+        draw(
+            self.figure,
             self.totals,
             Text(
                 x="total",

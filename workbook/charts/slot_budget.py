@@ -17,7 +17,7 @@ from bokeh.models.annotations import Span
 from workbook.lib.layout import Consumer
 
 from .sources import show
-from .theme import NORMAL, SMALL, Theme, ThemeName, hover, legend_of, styled, text_style, theme_of
+from .theme import NORMAL, SMALL, Theme, ThemeName, draw, draw_hatches, hover, legend_of, styled, text_style, theme_of
 
 __all__ = ("SlotBudget", "consumer_columns", "slot_budget_columns")
 
@@ -119,14 +119,16 @@ class SlotBudget:
         )
         self.figure.yaxis.visible = False
         self.figure.min_border_left = 24
-        self.figure.ygrid.grid_line_color = None
+        self.figure.ygrid.visible = False
         self.figure.xaxis.ticker = AdaptiveTicker(base=10, mantissas=[1, 2.5, 5], desired_num_ticks=4)
         self.figure.xaxis.formatter = CustomJSTickFormatter(code="return `${tick.toLocaleString('en')} %`")
-        bars = self.figure.add_glyph(self.source, HBar(y="y", left="left", right="right", height=0.3, **styled()))
+        place: dict[str, Any] = {"y": "y", "left": "left", "right": "right", "height": 0.3}
+        bars = draw(self.figure, self.source, HBar(**place, **styled(hatch_pattern=None, hatch_color=None)))
+        draw_hatches(self.figure, self.source, HBar, place, {role: self.theme.look(role) for role in PARTS})
         self.figure.add_layout(Span(location=100, dimension="height", line_color=self.theme.text, line_width=1.5))
         for column, y, size, weight in (("name", "above", NORMAL, "bold"), ("numbers", "below", SMALL, "normal")):
             style = text_style(text_font_size=size, text_font_style=weight, text_color=self.theme.text)
-            self.figure.add_glyph(self.names, Text(x=0, y=y, text=column, **style))
+            draw(self.figure, self.names, Text(x=0, y=y, text=column, **style))
         rows = [("part", "@part"), ("memslots", "@memslots of @limit"), ("share", "@share")]
         self.figure.add_tools(hover([("consumer", "@consumer"), *rows], renderers=[bars]))
         self.figure.add_layout(legend_of(self.figure, LEGEND, self.theme), "above")

@@ -10,10 +10,13 @@ __all__ = ("show",)
 
 
 def show(source: ColumnDataSource, columns: Mapping[str, Any]) -> None:
-    """Let `source` hold `columns`; equal ones are not sent to the browser again."""
+    """Let `source` hold `columns`; what is equal is not sent to the browser again."""
     old = source.data
-    if old.keys() != columns.keys() or not all(_equal(old[name], column) for name, column in columns.items()):
+    if old.keys() != columns.keys():
         source.data = dict(columns)
+    elif changed := {name: column for name, column in columns.items() if not _equal(old[name], column)}:
+        # of one length with the others all the time: one message either way
+        old.update(changed)
 
 
 def _equal(old: Any, new: Any) -> bool:

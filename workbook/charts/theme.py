@@ -7,12 +7,15 @@ transparent: the page's shows through.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bokeh.core.properties import value
 from bokeh.models import (
     BoxZoomTool,
+    CDSView,
     ColumnDataSource,
+    GroupFilter,
+    HBar,
     HoverTool,
     PanTool,
     Quad,
@@ -24,9 +27,14 @@ from bokeh.models import (
     ZoomOutTool,
 )
 from bokeh.models.annotations import Legend, LegendItem, Title
+from bokeh.models.glyph import Glyph
 from bokeh.plotting import figure
 
 from workbook.lib.errors import BadInput
+
+if TYPE_CHECKING:
+    # generic for type checkers only
+    from bokeh.models.renderers import GlyphRenderer
 
 __all__ = (
     "FONT",
@@ -38,6 +46,8 @@ __all__ = (
     "Look",
     "Theme",
     "ThemeName",
+    "draw",
+    "draw_hatches",
     "hover",
     "legend_of",
     "painted",
@@ -218,13 +228,43 @@ def hover(rows: Sequence[tuple[str, str]], **more: Any) -> HoverTool:
     return HoverTool(tooltips=table, show_arrow=False, visible=False, **more)
 
 
+def draw(plot: figure, source: ColumnDataSource, glyph: Glyph, **more: Any) -> "GlyphRenderer[Any]":
+    """Add a glyph that is never selected or muted, as all are here.
+
+    For each of these looks Bokeh otherwise prepares a copy with every new data: texts are measured and hatches painted
+    again, which takes longer than drawing them.
+    """
+    bare = glyph.clone()
+    for name, nothing in (("fill_color", None), ("line_color", None), ("hatch_pattern", None), ("text", value(""))):
+        if name in bare.properties():
+            setattr(bare, name, nothing)
+    return plot.add_glyph(source, glyph, selection_glyph=bare, nonselection_glyph=bare, muted_glyph=bare, **more)
+
+
+def draw_hatches(
+    plot: figure,
+    source: ColumnDataSource,
+    area: type[Quad | HBar],
+    place: Mapping[str, Any],
+    looks: Mapping[str, Look],
+) -> None:
+    """Add the hatches of areas, by their column ``role``: one glyph for each role whose look has one.
+
+    Of a hatch that varies from row to row Bokeh makes a canvas for every row.
+    """
+    for role, look in looks.items():
+        if look.hatch != " ":
+            hatch = area(**place, **{**painted(look), "fill_color": None, "line_color": None})
+            draw(plot, source, hatch, view=CDSView(filter=GroupFilter(column_name="role", group=role)))
+
+
 def legend_of(plot: figure, roles: Mapping[str, str], theme: Theme, *, columns: int = 99) -> Legend:
     """Return a legend (role -> words) that is the same whatever is drawn, so that a figure does not jump."""
     outside = ColumnDataSource({"at": [-1e9]})
     items = []
     for role, words in roles.items():
         sample = Quad(left="at", right="at", bottom="at", top="at", **painted(theme.look(role)))
-        items.append(LegendItem(label=value(words), renderers=[plot.add_glyph(outside, sample)]))
+        items.append(LegendItem(label=value(words), renderers=[draw(plot, outside, sample)]))
     return theme.dress_legend(
         Legend(items=items, orientation="horizontal", ncols=min(columns, len(items)), location="top_left")
     )

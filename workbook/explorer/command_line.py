@@ -83,8 +83,8 @@ class CommandLine(Displayed):
         )
 
     def figures_within(self) -> tuple[Figure, ...]:
-        """Return the figures of the picture."""
-        return self.view.figures
+        """Return the figure of the picture."""
+        return (self.view.figure,)
 
     def __repr__(self) -> str:
         return f"CommandLine({self.outcome.summary()})"

@@ -294,19 +294,20 @@ class Explorer(Displayed):
 
     def _show(self) -> None:
         self._complaint.value = ""
+        self._whole = self._outcome_of(self.scenario)
+        self._other = None if self._state.other is None else self._outcome_of(self._state.other)
+        # the picture first: it is what takes a page longest
+        self._draw(self._whole)
+        if self._other is not None:
+            self.other_view = self.other_view or OutcomeView(self._theme)
+            self.other_view.show(self._other)
+        self._arrange()
         self.panel.show(self.scenario)
         self._rules.show(self.scenario.rules)
         self.saved.value = self.scenario.to_json()
         self.buttons["undo"].disabled = not self._past
         self.buttons["redo"].disabled = not self._future
-        self._whole = self._outcome_of(self.scenario)
-        self._other = None if self._state.other is None else self._outcome_of(self._state.other)
         self.timeline.show(self._whole.steps)
-        if self._other is not None:
-            self.other_view = self.other_view or OutcomeView(self._theme)
-            self.other_view.show(self._other)
-        self._draw(self._whole)
-        self._arrange()
 
     def _outcome_of(self, scenario: Scenario) -> Outcome:
         """Play a scenario: under the user's own rule set where it names that."""
@@ -325,7 +326,7 @@ class Explorer(Displayed):
 
     def figures_within(self) -> tuple[Figure, ...]:
         """Return the figures of the picture, or of both."""
-        return (*self.view.figures, *(self.other_view.figures if self.other_view else ()))
+        return tuple(one.figure for one in (self.view, self.other_view) if one is not None)
 
     def __repr__(self) -> str:
         shown = [one.summary() for one in (self.outcome, self._other) if one is not None]

@@ -5,11 +5,16 @@ widget was made. A figure that changed before it was first shown, or before the 
 old data; so the snapshot is taken anew for every display.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import ipywidgets as widgets
+from bokeh.core.json_encoder import serialize_json
+from bokeh.core.serialization import Serializer
+from bokeh.models import ColorMapper, ColumnDataSource
+from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.resources import Resources
 from IPython.core.getipython import get_ipython
 from IPython.display import publish_display_data
@@ -44,7 +49,48 @@ _loaded: dict[str, int] = {}
 
 
 class Figure(BokehModel):
-    """A `BokehModel` whose snapshot can be renewed."""
+    """A `BokehModel` whose snapshot can be renewed, and which sends what changes together in one patch."""
+
+    _held: list[Any] | None = None
+
+    def __init__(self, model: Any, **more: Any) -> None:
+        # jupyter_bokeh sends all data that it gets back to the kernel, and nobody here asks what a page made of them
+        for one in model.references():
+            if isinstance(one, ColumnDataSource | ColorMapper):
+                one.syncable = False
+        super().__init__(model, **more)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep changes back until the end of the ``with``, and send them as one patch.
+
+        One by one, each is three messages or more to the page, which paints in between.
+        """
+        self._held = []
+        try:
+            yield
+        finally:
+            events, self._held = self._held, None
+            if events:
+                self._send_patch(events)
+
+    def _document_patched(self, event: Any) -> None:
+        if event.setter is self:
+            return
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self._send_patch([event])
+
+    def _send_patch(self, events: list[Any]) -> None:
+        """Send a patch in three messages, arrays and all: every buffer of its own would be two more."""
+        assert self._document is not None
+        models = self._document.models
+        serializer = Serializer(references=models.synced_references, deferred=False)
+        content = {"events": serializer.encode(events)}
+        models.flush_synced(lambda model: not serializer.has_ref(model))
+        for part in (patch_doc.create_header(), {}, content):
+            self.send({"msg": "patch", "payload": serialize_json(part)})
 
     def refresh(self) -> None:
         """Take a new snapshot for views to come."""

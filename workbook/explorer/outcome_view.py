@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import ipywidgets as widgets
 
-from workbook.charts import DecisionTrace, MemoryMap, OverheadBars, SlotBudget
+from workbook.charts import DecisionTrace, OutcomeCharts
 from workbook.explorer.figure import Figure
 from workbook.explorer.look import style_sheet, styled
 from workbook.lib.advice import Advice, advise
@@ -41,9 +41,7 @@ class OutcomeView(widgets.VBox):
         self.outcome: Outcome | None = None
         self._apply = apply
         self._advice = styled(widgets.VBox(), "advice")
-        self.memory_map = MemoryMap(theme=theme)
-        self.overhead = OverheadBars(theme=theme)
-        self.budget = SlotBudget(theme=theme)
+        self.charts = OutcomeCharts(theme=theme)
         self.trace = DecisionTrace(theme=theme)
         self._notice = widgets.HTML()
         self._summary = widgets.HTML()
@@ -60,18 +58,10 @@ class OutcomeView(widgets.VBox):
             tooltip="The map is to scale otherwise, and a few mapped memslots of a large device are narrow",
         )
         self._cut.observe(self._on_cut, "value")
-        self.figures = tuple(Figure(one.root) for one in (self.memory_map, self.overhead, self.budget))
-        for figure in self.figures:
-            figure.layout.width = "100%"
-        below = widgets.HBox(
-            [
-                widgets.VBox([self.figures[1]], layout=widgets.Layout(flex="3 1 380px", min_width="0")),
-                widgets.VBox([self.figures[2]], layout=widgets.Layout(flex="2 1 300px", min_width="0")),
-            ],
-            layout=widgets.Layout(flex_flow="row wrap"),
-        )
+        self.figure = Figure(self.charts.root)
+        self.figure.layout.width = "100%"
         super().__init__(
-            [style_sheet(), self._notice, self._advice, self._summary, self._cut, self.figures[0], below, self._tabs],
+            [style_sheet(), self._notice, self._advice, self._summary, self._cut, self.figure, self._tabs],
             layout=widgets.Layout(width="100%", min_width="0"),
         )
         styled(self, "")
@@ -79,18 +69,19 @@ class OutcomeView(widgets.VBox):
     def show(self, outcome: Outcome, rules: RuleSet | None = None) -> None:
         """Show another outcome, of `rules` where these are not a published rule set."""
         self.outcome = outcome
+        # the charts first: every other message makes the page paint something before them
+        with self.figure.held():
+            self.charts.update(outcome)
         self._notice.value = _notice(outcome)
         self._summary.value = f"<div style='font-size:110%'>{html.escape(_sentence(outcome))}</div>"
-        self.memory_map.update(outcome.layout)
-        self.budget.update(outcome.layout.consumers if outcome.layout else ())
-        self.overhead.update((("single memslot", outcome.single.cost), (outcome.rules, outcome.cost)))
         self._advise(outcome, rules)
         self._show_tab(None)
 
     def _on_cut(self, change: Any) -> None:
-        self.memory_map.cut_unmapped = change["new"]
+        self.charts.memory_map.cut_unmapped = change["new"]
         if self.outcome is not None:
-            self.memory_map.update(self.outcome.layout)
+            with self.figure.held():
+                self.charts.update(self.outcome)
 
     def _advise(self, outcome: Outcome, rules: RuleSet | None) -> None:
         """Offer changes that help, each a button that makes it."""
@@ -129,7 +120,7 @@ class OutcomeView(widgets.VBox):
             return _text(write_domain(outcome.scenario, RULE_SETS.get(outcome.rules)).splitlines())
         if name == "Save":
             return _links(outcome)
-        return _text([self.memory_map.describe(), self.budget.describe(), self.overhead.describe()], wrap=True)
+        return _text(self.charts.describe().splitlines(), wrap=True)
 
 
 def _sentence(outcome: Outcome) -> str:

@@ -31,6 +31,7 @@ class TimelineBar(widgets.VBox):
         self._title = widgets.HTML(layout=widgets.Layout(flex="0 0 auto", min_width="200px", margin="2px 0 2px 14px"))
         self._table = styled(widgets.HTML(), "table")
         self._details = widgets.Accordion(children=[self._table], titles=["What every step did"])
+        self._details.observe(lambda _change: self._show_table(), "selected_index")
         # not linked in the browser: two widgets that answer each other there undo a quick second move
         self._play.observe(self._on_play, "value")
         self.steps: tuple[Step, ...] = ()
@@ -75,7 +76,11 @@ class TimelineBar(widgets.VBox):
             self._quiet = False
         self.layout.display = "" if last else "none"
         self._name_step()
-        self._table.value = _table(self.steps)
+
+    def _show_table(self) -> None:
+        """Fill the table while it is open: closed, it would cost time and nobody sees it."""
+        if self._details.selected_index is not None:
+            self._table.value = _table(self.steps, self.position)
 
     def move(self, position: int) -> None:
         """Go to a step, as the slider does."""
@@ -98,9 +103,10 @@ class TimelineBar(widgets.VBox):
         if self.steps:
             step = self.steps[min(self.position, len(self.steps) - 1)]
             self._title.value = f"{self.position} of {len(self.steps) - 1}: <b>{html.escape(step.title)}</b>"
+        self._show_table()
 
 
-def _table(steps: tuple[Step, ...]) -> str:
+def _table(steps: tuple[Step, ...], position: int) -> str:
     rows = []
     for number, step in enumerate(steps):
         mapped = sum(one.used for one in step.layout.devices)
@@ -116,7 +122,8 @@ def _table(steps: tuple[Step, ...]) -> str:
             len(step.changes) or "",
             said,
         )
-        rows.append("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>")
+        here = " aria-current='step'" if number == position else ""
+        rows.append(f"<tr{here}>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>")
     names = ("step", "what", "memslots", "plugged", "region_add", "region_del", "events", "QEMU says")
     head = "".join(f"<th style='text-align:left'>{name}</th>" for name in names)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

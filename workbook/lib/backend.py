@@ -4,7 +4,7 @@ Sources: accel/kvm/kvm-all.c, hw/virtio/vhost.c, hw/virtio/vhost-user.c (QEMU 6.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from .flatview import FlatRange
@@ -86,7 +86,7 @@ class VhostBackend:
                     continue  # QEMU reports it and leaves the section out
                 same_host = last.region == section.region and last.offset + (gpa - last.start) == offset
                 if same_host and not last.unmergeable:
-                    merged[-1] = replace(last, size=max(last.end, gpa + size) - last.start)
+                    merged[-1] = last._replace(size=max(last.end, gpa + size) - last.start)
                     continue
                 if gpa != last.end:
                     continue  # likewise: overlapping but not coherent

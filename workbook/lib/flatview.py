@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 from .region import ADDRESS_SPACE_SIZE, MemoryRegion, RegionKind
 
 __all__ = ("Change", "ChangeKind", "FlatRange", "FlatView", "render")
 
 
-@dataclass(frozen=True, slots=True)
-class FlatRange:
+class FlatRange(NamedTuple):
     """One contiguous range of guest-physical addresses that shows one region.
 
     Attributes
@@ -64,8 +64,7 @@ class ChangeKind(StrEnum):
     NOP = "region_nop"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One callback of a topology update."""
 
     kind: ChangeKind
@@ -134,15 +133,7 @@ def _simplified(ranges: list[FlatRange]) -> Iterator[FlatRange]:
     current: FlatRange | None = None
     for one in ranges:
         if current is not None and current.merges_with(one):
-            current = FlatRange(
-                current.start,
-                current.size + one.size,
-                current.region,
-                current.offset,
-                current.readonly,
-                current.nonvolatile,
-                current.unmergeable,
-            )
+            current = current._replace(size=current.size + one.size)
             continue
         if current is not None:
             yield current
@@ -178,6 +169,10 @@ class _Painter:
             self._fill(region, base, low, high, flags)
 
     def _fill(self, region: MemoryRegion, base: int, low: int, high: int, flags: tuple[bool, bool, bool]) -> None:
+        if not self.ranges or self.ranges[-1].end <= low:
+            self.ranges.append(FlatRange(low, high - low, region, low - base, *flags))
+            self._starts.append(low)
+            return
         index = bisect_right(self._starts, low)
         if index and self.ranges[index - 1].end > low:
             low = self.ranges[index - 1].end

@@ -4,7 +4,8 @@ Sources: hw/mem/memory-device.c, hw/mem/pc-dimm.c (QEMU 7.2 with the RFC series,
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from .errors import BadInput, Refusal
@@ -45,7 +46,6 @@ class MemoryDevice:
     slot: int = 0
     hotplugged: bool = False
     _shown: tuple[object, MemoryRegion] | None = field(default=None, repr=False)
-    _slots: dict[int, MemoryRegion] = field(default_factory=dict, repr=False)
 
     @property
     def id(self) -> str:
@@ -74,19 +74,12 @@ class MemoryDevice:
         mapped = self.virtio_mem.mapped
         if self._shown is None or self._shown[0] is not mapped:
             # slots do not overlap, so their order is free: ascending is rendered fastest
-            slots = [self._slot(rules, index) for index in mapped]
+            cut = replace(self.decision, limit=0, trace=())
+            aliases = _slot_aliases(self.ram, cut, rules.slot_name, unmergeable=rules.unmergeable)
+            slots = [aliases[index] for index in mapped]
             container = MemoryRegion.container(rules.container_name, self.size, slots[::-1])
             self._shown = (mapped, container)
         return self._shown[1].at(self.addr - base)
-
-    def _slot(self, rules: RuleSet, index: int) -> MemoryRegion:
-        if index not in self._slots:
-            offset, size = self.decision.offset(index), self.decision.size(index)
-            name, unmergeable = rules.slot_name.format(index), rules.unmergeable
-            self._slots[index] = MemoryRegion.alias_of(
-                self.ram, name, offset, size, addr=offset, unmergeable=unmergeable
-            )
-        return self._slots[index]
 
     def qmp(self) -> dict[str, Any]:
         """Return the element of ``query-memory-devices``."""
@@ -133,6 +126,27 @@ class MemoryDevice:
             )
             lines.append(f"  {key}: {shown}")
         return lines
+
+
+class _SlotAliases(dict[int, MemoryRegion]):
+    """The aliases of a device's memslots by index, each made when it is first asked for."""
+
+    def __init__(self, ram: MemoryRegion, cut: Decision, slot_name: str, *, unmergeable: bool) -> None:
+        super().__init__()
+        self._ram, self._cut, self._slot_name, self._unmergeable = ram, cut, slot_name, unmergeable
+
+    def __missing__(self, index: int) -> MemoryRegion:
+        offset, size = self._cut.offset(index), self._cut.size(index)
+        name = self._slot_name.format(index)
+        alias = MemoryRegion.alias_of(self._ram, name, offset, size, addr=offset, unmergeable=self._unmergeable)
+        self[index] = alias
+        return alias
+
+
+@lru_cache(maxsize=32)
+def _slot_aliases(ram: MemoryRegion, cut: Decision, slot_name: str, *, unmergeable: bool) -> _SlotAliases:
+    """Return the same aliases for the same device: a slider that moves makes a machine for every step."""
+    return _SlotAliases(ram, cut, slot_name, unmergeable=unmergeable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Timeline: a scenario action by action, each with what it changed."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .errors import Abort, Refusal, WorkbookError
 from .flatview import Change, ChangeKind
@@ -50,7 +51,7 @@ class Problem:
         return cls(str(error), "", by_qemu=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Step:
     """One moment of a timeline.
 
@@ -60,16 +61,22 @@ class Step:
         What happened; None for the start.
     layout
         What the machine looks like afterwards.
-    changes
-        What memory listeners were told, ``region_nop`` left out.
+    before
+        What it looked like before; None for the start.
     problem
         QEMU's refusal of the action; None where it was done.
     """
 
     action: Action | None
     layout: Layout
-    changes: tuple[Change, ...]
+    before: Layout | None = None
     problem: Problem | None = None
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """What memory listeners were told, ``region_nop`` left out."""
+        found = self.before.changes(self.layout) if self.before else ()
+        return tuple(one for one in found if one.kind is not ChangeKind.NOP)
 
     @property
     def title(self) -> str:
@@ -104,16 +111,14 @@ def timeline(scenario: Scenario, rules: RuleSet | str | None = None) -> tuple[St
         QEMU would not start.
     """
     machine = Machine(replace(scenario, actions=()), get(rules if rules is not None else scenario.rules))
-    steps = [Step(None, machine.picture, ())]
+    steps = [Step(None, machine.picture)]
     for action in scenario.actions:
         problem, aborted = None, False
         try:
             machine.act(action)
         except WorkbookError as error:
             problem, aborted = Problem.of(error), isinstance(error, Abort)
-        before, after = steps[-1].layout, machine.picture
-        changes = tuple(one for one in before.changes(after) if one.kind is not ChangeKind.NOP)
-        steps.append(Step(action, after, changes, problem))
+        steps.append(Step(action, machine.picture, steps[-1].layout, problem))
         if aborted:
             break
     return tuple(steps)

@@ -52,6 +52,7 @@ class Vm:
         self.migrating = False
         self.running = False
         self._count: VhostCount = rules.vhost_count()
+        self._root: MemoryRegion | None = None
         self._view: FlatView | None = None
 
     # -- what it looks like ---------------------------------------------------------------------------------------
@@ -61,9 +62,11 @@ class Vm:
         """The "device-memory" container with everything in it; None without maxmem."""
         if not self.layout.device_memory_size:
             return None
-        base = self.layout.device_memory_base
-        children = [one.region(self.rules, base) for one in self.devices]
-        return MemoryRegion.container("device-memory", self.layout.device_memory_size, children).at(base)
+        if self._root is None:
+            base = self.layout.device_memory_base
+            children = [one.region(self.rules, base) for one in self.devices]
+            self._root = MemoryRegion.container("device-memory", self.layout.device_memory_size, children).at(base)
+        return self._root
 
     @property
     def view(self) -> FlatView:
@@ -149,7 +152,7 @@ class Vm:
 
     def _commit(self) -> None:
         """Let KVM and every vhost device see the flat view as it is now."""
-        self._view = None
+        self._root = self._view = None
         view = self.view
         if self.scenario.accel == "kvm":
             if max(self.kvm_used) > self.scenario.kvm_slots:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from workbook.charts import MemoryMap, OverheadBars, SlotBudget
+from workbook.charts import OutcomeCharts
 from workbook.charts.theme import ThemeName
 from workbook.lib.outcome import Outcome
 from workbook.lib.rules import RuleSet, get
@@ -62,16 +62,25 @@ class _Recorder:
 
     def __init__(self, name: str) -> None:
         self.tape = Tape()
-        self.stage = Stage(_cast, self.tape, f"{name}-")
+        self._charts: dict[ThemeName, OutcomeCharts] = {}
+        self.stage = Stage(self._build, self.tape, f"{name}-")
         self._written: dict[tuple[Scenario, str], tuple[list[str], list[str]]] = {}
         self.taken: list[tuple[Snapshot, list[int]]] = []
 
+    def _build(self, theme: ThemeName) -> Cast:
+        self._charts[theme] = OutcomeCharts(theme=theme)
+        return self._charts[theme].by_name
+
+    def _play(self, scenario: Scenario, rules: RuleSet | str) -> Outcome:
+        """Play one scenario and show it."""
+        outcome = Outcome.of(replace(scenario, rules=get(rules).name), rules)
+        for charts in self._charts.values():
+            charts.update(outcome)
+        return outcome
+
     def take(self, scenario: Scenario, rules: RuleSet | str) -> int:
         """Play one scenario; return the number of what was taken."""
-        outcome = Outcome.of(replace(scenario, rules=get(rules).name), rules)
-        for cast in self.stage.casts.values():
-            _update(cast, outcome)
-        shown = self._words(outcome, rules)
+        shown = self._words(self._play(scenario, rules), rules)
         parts = [self.tape.value(shown[name]) for name in _WORDS]
         parts += [self.tape.column(shown[name]) for name in LINES]
         self.taken.append((self.stage.snapshot(), parts))
@@ -79,13 +88,10 @@ class _Recorder:
 
     def words_of(self, scenario: Scenario, rules: RuleSet | str) -> dict[str, Any]:
         """Return the texts alone, for the page before any script runs."""
-        outcome = Outcome.of(replace(scenario, rules=get(rules).name), rules)
-        for cast in self.stage.casts.values():
-            _update(cast, outcome)
-        return self._words(outcome, rules)
+        return self._words(self._play(scenario, rules), rules)
 
     def _words(self, outcome: Outcome, rules: RuleSet | str) -> dict[str, Any]:
-        charts = next(iter(self.stage.casts.values()))
+        charts = next(iter(self._charts.values())).by_name
         bare = replace(outcome.scenario, actions=())
         if (bare, outcome.rules) not in self._written:
             # neither knows actions: most positions share them
@@ -123,16 +129,6 @@ class _Recorder:
             "shown": frames,
             **self.tape.plain(),
         }
-
-
-def _cast(theme: ThemeName) -> Cast:
-    return {"map": MemoryMap(theme=theme), "overhead": OverheadBars(theme=theme), "budget": SlotBudget(theme=theme)}
-
-
-def _update(charts: Cast, outcome: Outcome) -> None:
-    charts["map"].update(outcome.layout)
-    charts["budget"].update(outcome.layout.consumers if outcome.layout else ())
-    charts["overhead"].update((("single memslot", outcome.single.cost), (outcome.rules, outcome.cost)))
 
 
 def panel(

@@ -1,0 +1,68 @@
+"""The charts of one outcome: the memory map, below it what that costs, and who has how many memslots."""
+
+from functools import cached_property
+from typing import Any, Final
+
+from bokeh.layouts import column
+from bokeh.models import Column, Row
+
+from workbook.lib.outcome import Outcome
+
+from .memory_map import MemoryMap
+from .overhead import OverheadBars
+from .slot_budget import SlotBudget
+from .theme import ThemeName
+
+__all__ = ("OutcomeCharts",)
+
+_ROOM: Final = {"overhead": "3 1 380px", "budget": "2 1 300px"}
+"""How the charts below the map share its width (CSS ``flex``); where they have less, one goes below the other."""
+
+
+class OutcomeCharts:
+    """Three charts that show the same outcome.
+
+    Parameters
+    ----------
+    theme
+        ``light`` or ``dark``.
+
+    Attributes
+    ----------
+    memory_map, overhead, budget
+        The charts; each has a ``root`` of its own, where the page arranges them itself.
+    """
+
+    def __init__(self, *, theme: ThemeName = "light") -> None:
+        self.memory_map = MemoryMap(theme=theme, headline=False)
+        self.overhead = OverheadBars(theme=theme)
+        self.budget = SlotBudget(theme=theme)
+
+    @property
+    def by_name(self) -> dict[str, Any]:
+        """The charts by a short name."""
+        return {"map": self.memory_map, "overhead": self.overhead, "budget": self.budget}
+
+    @cached_property
+    def root(self) -> Column:
+        """All charts in one picture: what changes in them then reaches a notebook in one message."""
+        for name, room in _ROOM.items():
+            plot = self.by_name[name].root
+            plot.styles = {**plot.styles, "flex": room}
+        below = Row(
+            children=[self.overhead.root, self.budget.root],
+            sizing_mode="stretch_width",
+            styles={"flex-wrap": "wrap"},
+            spacing=16,
+        )
+        return column(self.memory_map.root, below, sizing_mode="stretch_width", spacing=8)
+
+    def update(self, outcome: Outcome) -> None:
+        """Show another outcome."""
+        self.memory_map.update(outcome.layout)
+        self.budget.update(outcome.layout.consumers if outcome.layout else ())
+        self.overhead.update((("single memslot", outcome.single.cost), (outcome.rules, outcome.cost)))
+
+    def describe(self) -> str:
+        """Return what the charts show in words."""
+        return "\n".join(one.describe() for one in self.by_name.values())
