@@ -37,7 +37,7 @@ def test_hover_has_formula_and_source() -> None:
 def test_a_part_looks_the_same_in_every_bar() -> None:
     """Colour and hatch belong to the part, and no two parts share both."""
     columns = overhead_columns(CASES, theme_of("dark"))
-    looks = set(zip(columns["part"], columns["color"], columns["hatch"], strict=True))
+    looks = set(zip(columns["part"], columns["color"], columns["role"], strict=True))
     assert len(looks) == len({part for part, *_ in looks}) == len({look[1:] for look in looks})
 
 

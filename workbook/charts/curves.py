@@ -115,6 +115,7 @@ class Curves:
             title=title,
             height=height,
             tools=zoom_tools("both"),
+            saved_as="curves",
             x_axis_type="log",
             y_axis_type="log" if y_log else "linear",
             x_range=DataRange1d(range_padding=0.02, only_visible=True),

@@ -23,7 +23,6 @@ from bokeh.models import (
     NumeralTickFormatter,
     Quad,
     Range1d,
-    SaveTool,
     Scatter,
     Segment,
 )
@@ -226,7 +225,11 @@ class DesignSpace:
     def _map(self, number: int, height: int) -> figure:
         x_range, y_range = self._ranges
         plot = self.theme.figure(
-            height=height, tools=[SaveTool()], x_range=x_range, y_range=y_range, title=self._titles[number]
+            height=height,
+            saved_as=f"design-space-{number + 1}",
+            x_range=x_range,
+            y_range=y_range,
+            title=self._titles[number],
         )
         plot.grid.visible = False
         plot.toolbar_location = "above"

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from bokeh.models import (
+    Column,
     ColumnDataSource,
     FixedTicker,
     Quad,
@@ -19,10 +20,11 @@ from workbook.lib.size import GiB, KiB
 
 from .address_axis import fit_labels, put_addresses_on
 from .broken_axis import BrokenAxis
+from .heading import Heading
 from .memory_map_columns import gap_columns, hex_range
 from .size_text import shown_size
 from .sources import show
-from .theme import NORMAL, Theme, ThemeName, draw, hover, legend_of, painted, styled, text_style, theme_of, zoom_tools
+from .theme import NORMAL, Theme, ThemeName, draw, hover, painted, styled, text_style, theme_of, zoom_tools
 
 __all__ = ("ListenerEvents", "listener_columns", "missing_for_a_moment")
 
@@ -140,11 +142,9 @@ class ListenerEvents:
         self.changes: tuple[Change, ...] = ()
         axis = axis_of(())
         self.sources = {name: ColumnDataSource(columns) for name, columns in self._columns(axis).items()}
-        self._title = self.theme.title(NOTHING)
         self._rows = Range1d(start=-1.6, end=0.6)
         self._places = Range1d(start=0, end=axis.end, min_interval=64 * KiB)
         self.figure = self.theme.figure(
-            title=self._title,
             height=200,
             tools=zoom_tools("width"),
             x_range=self._places,
@@ -155,7 +155,9 @@ class ListenerEvents:
         self.figure.yaxis.major_tick_line_color = self.figure.yaxis.axis_line_color = None
         put_addresses_on(self.figure.xaxis[0], self.figure, self.sources["knots"])
         self._draw()
-        self.root = self.figure
+        looks = {words: self.theme.look(role) for role, words in LEGEND.items()}
+        self._heading = Heading(self.figure, self.theme, "listener-events", NOTHING, looks)
+        self.root = Column(children=[self._heading.root, self.figure], sizing_mode="stretch_width")
         self.update(())
 
     def _columns(self, axis: BrokenAxis) -> dict[str, dict[str, Any]]:
@@ -185,7 +187,6 @@ class ListenerEvents:
             hover([("missing for a moment", "@size"), ("address", "@range")], renderers=[missing]),
             hover([("not to scale", "@size"), ("address", "@range")], renderers=[gaps]),
         )
-        plot.add_layout(legend_of(plot, LEGEND, self.theme), "above")
 
     def update(self, changes: Sequence[Change]) -> None:
         """Show other callbacks: what `workbook.lib.layout.Layout.changes` returns."""
@@ -194,11 +195,11 @@ class ListenerEvents:
         first = float(axis.place(min((one.range.start for one in self.changes), default=0)))
         self._places.update(start=first, end=axis.end, reset_start=first, reset_end=axis.end)
         self._rows.start = -max(rows, 1) - 0.6
-        self.figure.height = 140 + ROW * (1 + min(max(rows, 1), MOST_ROWS))
+        self.figure.height = 90 + ROW * (1 + min(max(rows, 1), MOST_ROWS))
         self._name_rows()
         for name, columns in self._columns(axis).items():
             show(self.sources[name], columns)
-        self._title.text = self._headline()
+        self._heading.update(self._headline())
 
     def _name_rows(self) -> None:
         rows = len(self.changes)

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from bokeh.layouts import column
 from bokeh.models import (
     CategoricalColorMapper,
     Column,
@@ -25,6 +24,7 @@ from workbook.lib.size import KiB
 from .address_axis import fit_labels, fit_slots, put_addresses_on
 from .broken_axis import BrokenAxis
 from .byte_axis import SIZE_JS
+from .heading import Heading
 from .memory_map_columns import BOX_ROLES, LANES, NOTHING, SLOT_LANE, SLOT_STATES, Drawable, axis_of, memory_map_columns
 from .size_text import shown_size
 from .sources import show
@@ -35,7 +35,6 @@ from .theme import (
     draw,
     draw_hatches,
     hover,
-    legend_of,
     painted,
     styled,
     text_style,
@@ -56,9 +55,9 @@ _LEGEND: Final = {
     "gap": "not to scale",
 }
 TITLE: Final = "Guest-physical memory"
-NOT_STARTED: Final = "No machine to draw: QEMU does not start with this configuration."
-NO_CONTAINER: Final = "No device memory: give -m a maxmem that is larger than the RAM."
-NO_DEVICE: Final = "No memory device is plugged: all of the device memory is free."
+NOT_STARTED: Final = "QEMU does not start: nothing to draw."
+NO_CONTAINER: Final = "No device memory: -m has no maxmem."
+NO_DEVICE: Final = "No memory device is plugged."
 _RANGE_JS: Final = """
 const {start, size} = slots.data, first = BigInt(start[special_vars.index])
 return `0x${first.toString(16)} - 0x${(first + BigInt(size[special_vars.index]) - 1n).toString(16)}`
@@ -105,7 +104,7 @@ class MemoryMap:
     def __init__(
         self,
         *,
-        height: int = 360,
+        height: int = 310,
         theme: ThemeName = "light",
         cut_unmapped: bool = False,
         headline: bool = True,
@@ -121,9 +120,7 @@ class MemoryMap:
         self.sources["numbers"] = ColumnDataSource({"x": [], "text": [], "color": []})
         self.x_range = Range1d(start=0, end=1, min_interval=64 * KiB)
         self._whole = Range1d(start=0, end=1)
-        self._title = self.theme.title()
         self.figure = self.theme.figure(
-            title=self._title,
             height=height,
             tools=zoom_tools("width"),
             x_range=self.x_range,
@@ -132,8 +129,10 @@ class MemoryMap:
         self.figure.min_border_left, self.figure.min_border_right = 104, 48
         self._set_axes()
         self._draw()
+        looks = {words: self.theme.look(role) for role, words in _LEGEND.items()}
+        self._heading = Heading(self.figure, self.theme, "memory-map", looks=looks)
         self.overview = self._strip()
-        self.root: Column = column(self.figure, self.overview, sizing_mode="stretch_width", spacing=0)
+        self.root = Column(children=[self._heading.root, self.figure, self.overview], sizing_mode="stretch_width")
         self.update(None)
 
     # -- building, once -------------------------------------------------------------------------------------------
@@ -196,7 +195,6 @@ class MemoryMap:
             ),
             hover([("not to scale", "@size"), ("address", "@range")], renderers=[gaps]),
         )
-        plot.add_layout(legend_of(plot, _LEGEND, self.theme, columns=4), "above")
 
     def _draw_slots(self) -> Any:
         """Draw memslots and their numbers; their look is chosen by their state in the browser, which saves columns."""
@@ -248,7 +246,7 @@ class MemoryMap:
             self._set_axis(axis)
         for name, columns in memory_map_columns(shown, axis, self.theme, notice=self._notice()).items():
             show(self.sources[name], columns)
-        self._title.text = self._headline()
+        self._heading.update(self._headline())
 
     def _set_axis(self, axis: BrokenAxis) -> None:
         self.axis = axis

@@ -3,10 +3,10 @@
 from functools import cached_property
 from typing import Any, Final
 
-from bokeh.layouts import column
 from bokeh.models import Column, Row
 
 from workbook.lib.outcome import Outcome
+from workbook.lib.overhead import KvmHost
 
 from .memory_map import MemoryMap
 from .overhead import OverheadBars
@@ -36,6 +36,8 @@ class OutcomeCharts:
     def __init__(self, *, theme: ThemeName = "light") -> None:
         self.memory_map = MemoryMap(theme=theme, headline=False)
         self.overhead = OverheadBars(theme=theme)
+        # the legend is known before any outcome: a page that replays updates can give a chart new data, no new parts
+        self.overhead.update({"single memslot": KvmHost().metadata(())})
         self.budget = SlotBudget(theme=theme)
 
     @property
@@ -47,15 +49,14 @@ class OutcomeCharts:
     def root(self) -> Column:
         """All charts in one picture: what changes in them then reaches a notebook in one message."""
         for name, room in _ROOM.items():
-            plot = self.by_name[name].root
-            plot.styles = {**plot.styles, "flex": room}
+            self.by_name[name].root.styles = {"flex": room, "min-width": "0"}
         below = Row(
             children=[self.overhead.root, self.budget.root],
             sizing_mode="stretch_width",
             styles={"flex-wrap": "wrap"},
             spacing=16,
         )
-        return column(self.memory_map.root, below, sizing_mode="stretch_width", spacing=8)
+        return Column(children=[self.memory_map.root, below], sizing_mode="stretch_width", spacing=8)
 
     def update(self, outcome: Outcome) -> None:
         """Show another outcome."""

@@ -3,28 +3,28 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from bokeh.core.properties import field
 from bokeh.models import (
+    Column,
     ColumnDataSource,
     FactorRange,
     HBar,
     Range1d,
-    SaveTool,
     Text,
 )
-from bokeh.models.annotations import Legend, LegendItem
 
 from workbook.lib.overhead import Cost
 from workbook.lib.size import format_size
 
 from .byte_axis import put_bytes_on
+from .heading import Heading
 from .sources import show
-from .theme import NORMAL, Theme, ThemeName, draw, hover, text_style, theme_of
+from .theme import NORMAL, Look, Theme, ThemeName, draw, draw_hatches, hover, text_style, theme_of
 
 __all__ = ("Cases", "OverheadBars", "overhead_columns")
 
 Cases = Mapping[str, Cost] | Iterable[tuple[str, Cost]]
 HATCHES: Final = (" ", "/", ".", "\\", "x", "-", "+", "o")
+"""Of the parts, in order; the column ``role`` names it."""
 ROOM: Final = 1.22
 """The axis goes on behind the longest bar, for its total."""
 
@@ -79,7 +79,7 @@ def _total(cost: Cost) -> str:
     return format_size(cost.total, digits=1) if cost.total else "nothing"
 
 
-_COLUMNS: Final = (*("case", "part", "left", "right", "size", "bytes", "formula", "when", "source", "color", "hatch"),)
+_COLUMNS: Final = (*("case", "part", "left", "right", "size", "bytes", "formula", "when", "source", "color", "role"),)
 
 
 class OverheadBars:
@@ -103,18 +103,17 @@ class OverheadBars:
     """
 
     def __init__(
-        self, *, height: int = 210, theme: ThemeName = "light", title: str = "What the mapped memslots cost KVM"
+        self, *, height: int = 160, theme: ThemeName = "light", title: str = "What the mapped memslots cost KVM"
     ) -> None:
         self.theme = theme_of(theme)
+        self._title = title
         self._cases: list[tuple[str, Cost]] = []
         self.source = ColumnDataSource(overhead_columns((), self.theme))
         self.totals = ColumnDataSource(total_columns(()))
         self._bytes = Range1d(start=0, end=1)
         self._names = FactorRange(range_padding=0.1)
         self.figure = self.theme.figure(
-            title=title,
             height=height,
-            tools=[SaveTool()],
             x_range=self._bytes,
             y_range=self._names,
         )
@@ -122,22 +121,10 @@ class OverheadBars:
         self.figure.yaxis.major_label_text_font_size = NORMAL
         self.figure.yaxis.major_tick_line_color = None
         put_bytes_on(self.figure.xaxis[0], ticks=5)
-        bars = draw(
-            self.figure,
-            self.source,
-            HBar(
-                y="case",
-                left="left",
-                right="right",
-                height=0.6,
-                fill_color="color",
-                line_color=self.theme.page,
-                hatch_pattern="hatch",
-                hatch_color=self.theme.page,
-                hatch_alpha=0.45,
-                hatch_scale=8,
-            ),
-        )
+        place: dict[str, Any] = {"y": "case", "left": "left", "right": "right", "height": 0.6}
+        bars = draw(self.figure, self.source, HBar(**place, fill_color="color", line_color=self.theme.page))
+        looks = {one: Look(self.theme.page, self.theme.page, self.theme.text, one) for one in HATCHES}
+        draw_hatches(self.figure, self.source, HBar, place, looks)
         draw(
             self.figure,
             self.totals,
@@ -162,11 +149,8 @@ class OverheadBars:
                 renderers=[bars],
             )
         )
-        drawn: list[Any] = [bars]
-        legend = Legend(items=[LegendItem(label=field("part"), renderers=drawn)], orientation="horizontal")
-        legend.location = "top_left"
-        self.figure.add_layout(self.theme.dress_legend(legend), "above")
-        self.root = self.figure
+        self._heading = Heading(self.figure, self.theme, "memslot-cost", title)
+        self.root = Column(children=[self._heading.root, self.figure], sizing_mode="stretch_width")
 
     def update(self, cases: Cases) -> None:
         """Compare other cases: name -> cost, or pairs of both; the first one on top."""
@@ -174,7 +158,12 @@ class OverheadBars:
         longest = max((cost.total for _, cost in self._cases), default=0)
         self._names.factors = [case for case, _ in reversed(self._cases)]
         self._bytes.end = ROOM * longest or 1.0
-        show(self.source, overhead_columns(self._cases, self.theme))
+        columns = overhead_columns(self._cases, self.theme)
+        show(self.source, columns)
+        looks = zip(columns["part"], columns["color"], columns["role"], strict=True)
+        self._heading.update(
+            self._title, {part: Look(color, self.theme.page, self.theme.text, hatch) for part, color, hatch in looks}
+        )
         show(self.totals, total_columns(self._cases))
 
     def describe(self) -> str:

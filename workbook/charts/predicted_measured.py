@@ -11,7 +11,6 @@ from bokeh.models import (
     Line,
     PanTool,
     ResetTool,
-    SaveTool,
     Scatter,
     WheelZoomTool,
 )
@@ -81,7 +80,8 @@ class PredictedMeasured:
         self.figure = self.theme.figure(
             title="Each array of each layout: predicted and measured",
             height=height,
-            tools=[PanTool(), wheel, BoxZoomTool(), ResetTool(), SaveTool()],
+            tools=[PanTool(), wheel, BoxZoomTool(), ResetTool()],
+            saved_as="predicted-measured",
             x_axis_type="log",
             y_axis_type="log",
             **ranges,

@@ -5,19 +5,20 @@ from typing import Any, Final
 
 from bokeh.models import (
     AdaptiveTicker,
+    Column,
     ColumnDataSource,
     CustomJSTickFormatter,
     HBar,
     Range1d,
-    SaveTool,
     Text,
 )
 from bokeh.models.annotations import Span
 
 from workbook.lib.layout import Consumer
 
+from .heading import Heading
 from .sources import show
-from .theme import NORMAL, SMALL, Theme, ThemeName, draw, draw_hatches, hover, legend_of, styled, text_style, theme_of
+from .theme import NORMAL, SMALL, Theme, ThemeName, draw, draw_hatches, hover, styled, text_style, theme_of
 
 __all__ = ("SlotBudget", "consumer_columns", "slot_budget_columns")
 
@@ -101,19 +102,16 @@ class SlotBudget:
         One row per piece of a bar, and one per consumer.
     """
 
-    def __init__(self, *, height: int = 230, theme: ThemeName = "light") -> None:
+    def __init__(self, *, height: int = 180, theme: ThemeName = "light") -> None:
         self.theme = theme_of(theme)
         self._height = height
         self._consumers: tuple[Consumer, ...] = ()
         self.source = ColumnDataSource(slot_budget_columns((), self.theme))
         self.names = ColumnDataSource(consumer_columns(()))
-        self._title = self.theme.title(TITLE)
         self._share = Range1d(start=0, end=100)
         self._rows = Range1d(start=-1.55, end=0.55)
         self.figure = self.theme.figure(
-            title=self._title,
             height=height,
-            tools=[SaveTool()],
             x_range=self._share,
             y_range=self._rows,
         )
@@ -131,8 +129,9 @@ class SlotBudget:
             draw(self.figure, self.names, Text(x=0, y=y, text=column, **style))
         rows = [("part", "@part"), ("memslots", "@memslots of @limit"), ("share", "@share")]
         self.figure.add_tools(hover([("consumer", "@consumer"), *rows], renderers=[bars]))
-        self.figure.add_layout(legend_of(self.figure, LEGEND, self.theme), "above")
-        self.root = self.figure
+        looks = {words: self.theme.look(role) for role, words in LEGEND.items()}
+        self._heading = Heading(self.figure, self.theme, "memslot-budget", TITLE, looks)
+        self.root = Column(children=[self._heading.root, self.figure], sizing_mode="stretch_width")
         self.update(())
 
     def update(self, consumers: Iterable[Consumer]) -> None:
@@ -143,7 +142,7 @@ class SlotBudget:
         self._rows.start = 0.45 - rows
         self.figure.height = self._height + (rows - 2) * ROW
         self._share.end = max([100.0, *columns["right"]])
-        self._title.text = TITLE if self._consumers else NOBODY
+        self._heading.update(TITLE if self._consumers else NOBODY)
         show(self.source, columns)
         show(self.names, consumer_columns(self._consumers))
 

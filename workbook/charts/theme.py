@@ -20,17 +20,18 @@ from bokeh.models import (
     PanTool,
     Quad,
     ResetTool,
-    SaveTool,
     Tool,
     WheelZoomTool,
     ZoomInTool,
     ZoomOutTool,
 )
-from bokeh.models.annotations import Legend, LegendItem, Title
+from bokeh.models.annotations import Legend, Title
 from bokeh.models.glyph import Glyph
 from bokeh.plotting import figure
 
 from workbook.lib.errors import BadInput
+
+from .saving import save_tools
 
 if TYPE_CHECKING:
     # generic for type checkers only
@@ -49,7 +50,6 @@ __all__ = (
     "draw",
     "draw_hatches",
     "hover",
-    "legend_of",
     "painted",
     "styled",
     "text_style",
@@ -134,8 +134,14 @@ class Theme:
         """Return a figure's title."""
         return Title(text=text, text_font=FONT, text_font_size=LARGE, text_color=self.text, text_font_style="bold")
 
-    def figure(self, *, title: Title | str = "", tools: Sequence[Tool] = (), **more: Any) -> figure:
-        """Return a figure without anything drawn in it, as wide as its page and without a background of its own."""
+    def figure(self, *, title: Title | str = "", tools: Sequence[Tool] = (), saved_as: str = "", **more: Any) -> figure:
+        """Return a figure without anything drawn in it, as wide as its page and without a background of its own.
+
+        Parameters
+        ----------
+        saved_as
+            Name of the files that it can be saved as; empty: no button for that.
+        """
         plot = figure(
             title=self.title(title) if isinstance(title, str) else title,
             sizing_mode="stretch_width",
@@ -149,6 +155,8 @@ class Theme:
             **more,
         )
         plot.toolbar.logo = None
+        if saved_as:
+            plot.add_tools(*save_tools(plot, saved_as, page=self.page, color=self.muted))
         for axis in plot.axis:
             axis.axis_line_color = axis.major_tick_line_color = self.muted
             axis.minor_tick_line_color = None
@@ -192,7 +200,6 @@ def zoom_tools(dimensions: Literal["width", "both"]) -> list[Tool]:
         ZoomInTool(dimensions=dimensions, factor=0.3),
         ZoomOutTool(dimensions=dimensions, factor=0.3),
         ResetTool(),
-        SaveTool(),
     ]
 
 
@@ -256,18 +263,6 @@ def draw_hatches(
         if look.hatch != " ":
             hatch = area(**place, **{**painted(look), "fill_color": None, "line_color": None})
             draw(plot, source, hatch, view=CDSView(filter=GroupFilter(column_name="role", group=role)))
-
-
-def legend_of(plot: figure, roles: Mapping[str, str], theme: Theme, *, columns: int = 99) -> Legend:
-    """Return a legend (role -> words) that is the same whatever is drawn, so that a figure does not jump."""
-    outside = ColumnDataSource({"at": [-1e9]})
-    items = []
-    for role, words in roles.items():
-        sample = Quad(left="at", right="at", bottom="at", top="at", **painted(theme.look(role)))
-        items.append(LegendItem(label=value(words), renderers=[draw(plot, outside, sample)]))
-    return theme.dress_legend(
-        Legend(items=items, orientation="horizontal", ncols=min(columns, len(items)), location="top_left")
-    )
 
 
 BLUE, SKY, YELLOW = "#0072B2", "#56B4E9", "#F0E442"

@@ -42,6 +42,7 @@ class SizeControl:
     def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
         self._setting, self._changed, self._complain = setting, changed, complain
         self._quiet, self._shown = False, 0
+        self._offered: tuple[int, int | None] | None = None
         self._slider = widgets.SelectionSlider(
             options=setting.choices,
             description=setting.label,
@@ -63,12 +64,14 @@ class SizeControl:
         """Show `value`; sizes above `limit` are not offered."""
         self._quiet, self._shown = True, value
         try:
-            offered = {size for _, size in self._setting.choices if limit is None or size <= limit} | {value}
-            if limit is not None:
-                offered.add(limit)
-            options = tuple((format_size(size), size) for size in sorted(offered))
-            if options != self._slider.options:
-                self._slider.options = options
+            if (value, limit) != self._offered:
+                self._offered = (value, limit)
+                offered = {size for _, size in self._setting.choices if limit is None or size <= limit} | {value}
+                if limit is not None:
+                    offered.add(limit)
+                options = tuple((format_size(size), size) for size in sorted(offered))
+                if options != self._slider.options:
+                    self._slider.options = options
             self._slider.value = value
             self._field.value = format_size(value)
         finally:

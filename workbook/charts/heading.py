@@ -1,0 +1,102 @@
+"""A figure's title and legend as HTML above it.
+
+Text outside the canvas wraps on a narrow page, is found by screen readers, and is not painted again with every new
+data, which takes longer than most data. A picture that is saved has both inside.
+"""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any, Final
+
+from bokeh.core.properties import value
+from bokeh.models import ColumnDataSource, Quad
+from bokeh.models.annotations import Legend, LegendItem
+from bokeh.models.dom import HTML
+from bokeh.models.ui import Pane
+from bokeh.plotting import figure
+
+from .saving import save_tools
+from .theme import FONT, LARGE, SMALL, Look, Theme, draw, painted
+
+__all__ = ("Heading",)
+
+_STRIPES: Final = "repeating-linear-gradient({angle}deg, {line} 0 1px, transparent 1px {gap}px)"
+_SWATCHES: Final = {
+    "/": ((-45, 4),),
+    "\\": ((45, 4),),
+    "`": ((45, 6),),
+    "x": ((45, 5), (-45, 5)),
+    "+": ((0, 5), (90, 5)),
+    "-": ((0, 4),),
+}
+"""Angles and widths of CSS stripes that look like Bokeh's hatches; every other hatch is dots."""
+
+
+class Heading:
+    """Title and legend of one figure.
+
+    Parameters
+    ----------
+    plot
+        The figure; it gets buttons that save it.
+    theme
+        Colours of text.
+    saved_as
+        Name of the files.
+
+    Attributes
+    ----------
+    root
+        What to put above the figure.
+    """
+
+    def __init__(
+        self, plot: figure, theme: Theme, saved_as: str, title: str = "", looks: Mapping[str, Look] | None = None
+    ) -> None:
+        self._plot, self._theme = plot, theme
+        self._looks: dict[str, Look] = {}
+        self._title = theme.title()
+        self._title.visible = False
+        plot.title = self._title
+        self._legend = theme.dress_legend(Legend(items=[], orientation="horizontal", location="top_left"))
+        plot.add_tools(*save_tools(plot, saved_as, page=theme.page, color=theme.muted, legend=self._legend))
+        self._html = HTML(html="")
+        self.root = Pane(elements=[self._html], styles={"padding": "6px 4px 2px"})
+        self.update(title, looks or {})
+
+    def update(self, title: str, looks: Mapping[str, Look] | None = None) -> None:
+        """Show another title, and another legend (words -> how it is drawn) where one is given."""
+        if looks is not None and looks != self._looks:
+            self._looks = dict(looks)
+            self._legend.items = _items(self._plot, looks)
+        self._title.text = title
+        self._html.html = _html(title, self._looks, self._theme)
+
+
+def _items(plot: figure, looks: Mapping[str, Look]) -> list[LegendItem]:
+    outside = ColumnDataSource({"at": [-1e9]})
+    at: dict[str, Any] = dict.fromkeys(("left", "right", "bottom", "top"), "at")
+    samples = {words: draw(plot, outside, Quad(**at, **painted(look)), visible=False) for words, look in looks.items()}
+    return [LegendItem(label=value(words), renderers=[sample]) for words, sample in samples.items()]
+
+
+def _html(title: str, looks: Mapping[str, Look], theme: Theme) -> str:
+    entry = "display:inline-flex;align-items:center;gap:5px;white-space:nowrap"
+    entries = "".join(
+        f"<span style='{entry}'><span aria-hidden='true' style='{_swatch(look)}'></span>{escape(words)}</span>"
+        for words, look in looks.items()
+    )
+    font = escape(FONT.replace("'", ""))
+    return (
+        f"<div style='color:{theme.text};font:{SMALL}/1.35 {font}'>"
+        f"<div style='font-size:{LARGE};font-weight:700;margin-bottom:3px'>{escape(title)}</div>"
+        f"<div style='display:flex;flex-wrap:wrap;gap:2px 14px'>{entries}</div></div>"
+    )
+
+
+def _swatch(look: Look) -> str:
+    stripes = [_STRIPES.format(angle=angle, gap=gap, line=look.line) for angle, gap in _SWATCHES.get(look.hatch, ())]
+    if look.hatch != " " and not stripes:
+        stripes = [f"radial-gradient({look.line} 1px, transparent 1.3px) 0 0/4px 4px"]
+    background = ",".join([*stripes, f"linear-gradient({look.fill}, {look.fill})"])
+    return f"width:14px;height:11px;border:1px solid {look.line};box-sizing:border-box;background:{background}"

@@ -1,0 +1,87 @@
+"""Buttons in a figure's toolbar that save it as PNG or SVG, without a kernel and without a network."""
+
+from base64 import b64encode
+from typing import Final, Literal
+
+from bokeh.models import CustomAction, CustomJS, Plot
+from bokeh.models.annotations import Legend
+
+__all__ = ("save_tools",)
+
+_SAVE_JS: Final = """
+(async () => {
+  const view = cb_context.index.find_one(plot), {height} = plot
+  const frame = () => new Promise(requestAnimationFrame)
+  // title and legend may stand beside the figure on the page; a picture needs them inside
+  const hidden = [plot.title, ...(legend?.items ?? []).flatMap((one) => one.renderers)].filter((one) => !one.visible)
+  let room = plot.title.visible ? 0 : 26
+  if (legend?.items.length) {
+    const longest = Math.max(...legend.items.map((one) => one.label.value.length))
+    legend.ncols = Math.max(1, Math.floor(plot.inner_width / (34 + 7 * longest)))
+    room += 24 * Math.ceil(legend.items.length / legend.ncols)
+    plot.above = [...plot.above, legend]
+  }
+  for (const one of hidden) one.visible = true
+  plot.height = height + room
+  await frame()
+  await frame()
+  await frame()
+  const layer = view.export(kind)
+  for (const one of hidden) one.visible = false
+  plot.above = plot.above.filter((one) => one !== legend)
+  plot.height = height
+  if (kind == "png") {
+    const pen = layer.canvas.getContext("2d")
+    pen.setTransform(1, 0, 0, 1, 0, 0)
+    pen.globalCompositeOperation = "destination-over"
+    pen.fillStyle = page
+    pen.fillRect(0, 0, layer.canvas.width, layer.canvas.height)
+  }
+  let blob = await layer.to_blob()
+  if (kind == "svg") {
+    const ground = `$&<rect width="100%" height="100%" fill="${page}"/>`
+    blob = new Blob([(await blob.text()).replace(/<svg[^>]*>/, ground)], {type: blob.type})
+  }
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(blob)
+  link.download = `${name}.${kind}`
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+})()
+"""
+Kind = Literal["png", "svg"]
+
+
+def save_tools(plot: Plot, name: str, *, page: str, color: str, legend: Legend | None = None) -> list[CustomAction]:
+    """Return a button for each format.
+
+    Parameters
+    ----------
+    name
+        Of the file, without its ending.
+    page
+        Colour of the ground: on the page it is the page's own.
+    color
+        Of the buttons.
+    legend
+        One that is shown in the saved picture only.
+    """
+    args = {"plot": plot, "name": name, "page": page, "legend": legend}
+    return [
+        CustomAction(
+            icon=_icon(kind, color),
+            description=f"Save this picture as {kind.upper()}",
+            callback=CustomJS(args={**args, "kind": kind}, code=_SAVE_JS),
+        )
+        for kind in ("png", "svg")
+    ]
+
+
+def _icon(kind: str, color: str) -> str:
+    """Return an arrow onto the name of the format."""
+    picture = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{color}' stroke-width='2'>"
+        f"<path d='M12 1v9M8 6.5l4 4 4-4'/><text x='12' y='22' font-size='10' font-weight='700' text-anchor='middle' "
+        f"font-family='sans-serif' fill='{color}' stroke='none'>{kind.upper()}</text></svg>"
+    )
+    return f"data:image/svg+xml;base64,{b64encode(picture.encode()).decode()}"
