@@ -10,7 +10,7 @@ from workbook.lib.settings import SETTINGS, Setting
 from workbook.lib.size import format_size
 from workbook.table import Table
 
-__all__ = ("decisions", "difference", "outcomes")
+__all__ = ("decisions", "difference", "differing", "outcomes")
 
 
 def decisions(examples: Iterable[tuple[str, Budget, int]], rules: Iterable[RuleSet | str]) -> Table:
@@ -52,14 +52,18 @@ def outcomes(scenario: Scenario, rules: Iterable[RuleSet | str]) -> Table:
 
 def difference(left: Outcome, right: Outcome) -> Table:
     """Show what differs between two outcomes: settings first, then what follows from them."""
-    rows = []
-    for setting in SETTINGS.values():
-        values = [_setting_shown(setting, one.scenario) for one in (left, right)]
-        if values[0] != values[1]:
-            rows.append((setting.label, *values, "set"))
+    rows = [
+        (setting.label, *(_setting_shown(setting, one.scenario) for one in (left, right)), "set")
+        for setting in differing(left.scenario, right.scenario)
+    ]
     for name, values in _consequences(left, right):
         rows.append((name, *values, "≠" if values[0] != values[1] else "="))
     return Table.of(("", "A", "B", ""), rows)
+
+
+def differing(left: Scenario, right: Scenario) -> tuple[Setting, ...]:
+    """Return the settings in which two scenarios differ, as their controls show them."""
+    return tuple(one for one in SETTINGS.values() if _setting_shown(one, left) != _setting_shown(one, right))
 
 
 def _setting_shown(setting: Setting, scenario: Scenario) -> str:

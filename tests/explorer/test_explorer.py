@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from workbook.explorer import Explorer
+from workbook.explorer.control_panel import DIFFERS
 from workbook.explorer.controls import CUSTOM
 from workbook.explorer.explorer import CHOOSE
 from workbook.explorer.outcome_view import Theme
@@ -325,6 +326,47 @@ def test_compare_keeps_this_one_as_b() -> None:
     check(explorer)
 
 
+def test_swap_turns_the_other_one() -> None:
+    """Swap exchanges both, one undo takes it back; controls of what differs are marked, and no others."""
+    explorer = Explorer("cover-letter-20g", compare="one-tib")
+
+    def marked() -> set[str]:
+        return {name for name, one in explorer.panel.controls.items() if DIFFERS in one.widget._dom_classes}
+
+    differ = {"device_size", "requested_size", "maxmem", "ram_slots", "chipset"}
+    assert marked() == differ
+    before = explorer.compared
+    click(explorer._swap)
+    assert explorer.compared == before[::-1]
+    assert marked() == differ
+    check(explorer)
+    explorer.turn("device_size", 500 * GiB)
+    assert "device_size" not in marked()
+    click(explorer.buttons["undo"])
+    click(explorer.buttons["undo"])
+    assert explorer.compared == before
+    explorer._compare.value = False
+    assert marked() == set()
+    assert explorer._swap.layout.display == "none"
+    assert explorer.swap().compared == before[:1]
+
+
+def test_events_of_the_shown_step() -> None:
+    """The tab of events says what listeners were told by the step that the timeline shows."""
+    explorer = Explorer("cover-letter-reboot")
+    explorer.view._tabs.selected_index = list(explorer.view._texts).index("Events")
+
+    def events() -> str:
+        return str(explorer.view._texts["Events"].value)
+
+    assert "15 region_del, 0 region_add, 6 region_nop; nothing is missing in between" in events()
+    explorer.timeline.move(2)
+    assert "vm0: request 20 GiB" in events()
+    assert "0 region_del, 18 region_add" in events()
+    explorer.timeline.move(0)
+    assert "Nothing changes" in events()
+
+
 def test_compare_two_given() -> None:
     """Two presets are compared from the start; a device too much on one side is marked, too."""
     explorer = Explorer("vhost-after", compare="cover-letter")
@@ -450,7 +492,9 @@ def test_a_refused_vm_shows_the_refusal_and_nothing_else(shared: Explorer) -> No
     assert "What to do:" in notice
     assert explorer.view.charts.memory_map.sources["slots"].data["left"].size == 0
     assert "QEMU does not start" in explorer.view._summary.value
-    assert explorer.view._texts["Why"].value == ""
+    assert "why it is refused" in explorer.view._texts["Why"].value
+    assert ">509</td>" in explorer.view._texts["Why"].value
+    assert "vhost back end vu0 (64 memslots)" in explorer.view._binds.value
     button = explorer.view._advice.children[0]
     assert "plug the vhost device before the memory devices" in button.description
     click(button)
@@ -470,8 +514,9 @@ def test_text_panes_follow(shared: Explorer) -> None:
         assert "<script" not in explorer.view._texts[name].value
     explorer._preset.value = "one-tib"
     parts(explorer, "requested_size")[0].value = TiB
-    explorer.view._tabs.selected_index = 1
-    assert "more lines" in explorer.view._texts["info mtree"].value
+    for name in ("info mtree", "Events"):
+        explorer.view._tabs.selected_index = list(explorer.view._texts).index(name)
+        assert "more lines" in explorer.view._texts[name].value
 
 
 def test_one_device_is_turned_of_several() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from strategies import scenarios
 
-from workbook.lib.advice import advise
+from workbook.lib.advice import advise, binding
 from workbook.lib.outcome import Outcome
 from workbook.lib.presets import PRESETS
 from workbook.lib.rules import RULE_SETS, get
@@ -116,3 +116,20 @@ def test_unknown_rules_give_no_advice() -> None:
     outcome = Outcome.of(PRESETS["vhost-after"].scenario)
     assert advise(outcome, get("qemu-10.0")) == advise(outcome)
     assert advise(Outcome.of(Scenario(rules="qemu-99"))) == ()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "binds"),
+    [
+        (PRESETS["vhost-after"].scenario, "vhost back end vu0 (64 memslots)"),
+        (PRESETS["kata-old-virtiofsd"].scenario, "vhost back end vu0 (32 memslots)"),
+        (PRESETS["kubevirt-dpdk"].scenario, "vhost back end vu0 (8 memslots)"),
+        (replace(PRESETS["nested"].scenario, kvm_slots=64, actions=()), "KVM (64 memslots)"),
+        (SETTINGS["maxmem"].put(MERGED, 16 * TiB, None), "the device's share of the space for memory devices"),
+        (SETTINGS["maxmem"].put(MERGED, 16 * GiB, None), "the space for memory devices (maxmem - RAM)"),
+        (PRESETS["kata-virtiofsd"].scenario, ""),
+    ],
+)
+def test_what_binds_is_named(scenario: Scenario, binds: str) -> None:
+    """The consumer or the space that stands in the way is named, with its number of memslots."""
+    assert binding(advise(Outcome.of(scenario))) == binds

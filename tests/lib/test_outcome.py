@@ -113,3 +113,30 @@ def test_vary_plays_once_for_every_value() -> None:
         vary(TWENTY, "colour", [1])
     with pytest.raises(BadInput):
         vary(TWENTY, "kvm_slots", [0])
+
+
+@pytest.mark.parametrize("rules", RULE_SETS)
+@pytest.mark.parametrize(
+    ("name", "turned"),
+    [
+        ("vhost-after", {}),
+        ("vhost-after", {"vhost_slots": 509, "device_size": 2 * TiB, "maxmem": 4 * TiB}),
+        ("promised-too-much", {}),
+        ("kubevirt-dpdk", {"devices": 8}),
+        ("one-tib", {"maxmem": 64 * GiB}),
+        ("one-tib", {"kvm_slots": 8}),
+    ],
+)
+def test_reason_of_a_refusal_is_too_large(name: str, turned: dict[str, int], rules: str) -> None:
+    """Where QEMU refuses for numbers, the last of them exceeds the one that it is compared with."""
+    scenario = PRESETS[name].scenario
+    for setting, value in turned.items():
+        scenario = SETTINGS[setting].put(scenario, value, None)
+    problem = Outcome.of(scenario, rules).problem
+    if problem is None or not problem.reason:
+        return
+    *given, needed = problem.reason
+    compared = needed.why.rpartition("more than ")[2].removeprefix("the ")
+    [*_, bound] = [one.value for one in given if one.name == compared]
+    assert needed.name == "needed"
+    assert needed.value > bound

@@ -1,12 +1,14 @@
 """Why a device has that many memslots: every step of the decision as a table that screen readers can read."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Final
 
 from bokeh.models.widgets import Div
 
-from workbook.lib.rules.base import Decision, TraceStep
+from workbook.lib.rules.base import Decision
 from workbook.lib.size import format_size
+from workbook.lib.trace import TraceStep
 
 from .theme import FONT, Theme, ThemeName, theme_of
 
@@ -82,7 +84,12 @@ class DecisionTrace:
             words = NOTHING if decision is None else DIRECT
             name = f"{escape(title)}: " if title else ""
             return f"<p style='color:{self.theme.text};font-family:{_QUOTED_FONT}'>{name}{words}</p>"
-        return _table(decision, title, self.theme)
+        whose = f"{title}: " if title else ""
+        return _table(decision.trace, binding_step(decision), f"{whose}why {_result(decision)}", self.theme)
+
+    def reason(self, steps: Sequence[TraceStep]) -> str:
+        """Return the numbers that lead to a refusal as a table; the last one is too large. Empty without any."""
+        return _table(steps, len(steps) - 1, "why it is refused", self.theme, note="this is too much") if steps else ""
 
     def describe(self) -> str:
         """Return the decision in one line, and the steps below it."""
@@ -102,23 +109,22 @@ def _result(decision: Decision) -> str:
     return f"{decision.count:,} x {format_size(decision.memslot_size)}"
 
 
-def _table(decision: Decision, title: str, theme: Theme) -> str:
+def _table(
+    steps: Sequence[TraceStep], binding: int | None, caption: str, theme: Theme, *, note: str = "this decides"
+) -> str:
     line = f"border-bottom:1px solid {theme.faint}"
     cell = f"padding:3px 14px 3px 8px;{line};text-align:left;vertical-align:top;background:none"
     number = f"{cell};text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap"
-    columns = decision_trace_columns(decision)
     rows = []
-    for name, value, why, binding in zip(
-        columns["name"], columns["value"], columns["why"], columns["binding"], strict=True
-    ):
-        strong = f";border-left:4px solid {theme.accent};font-weight:700" if binding else ";font-weight:400"
-        note = f" <strong style='color:{theme.accent}'>&larr; this decides</strong>" if binding else ""
+    for index, step in enumerate(steps):
+        binds = index == binding
+        strong = f";border-left:4px solid {theme.accent};font-weight:700" if binds else ";font-weight:400"
+        mark = f" <strong style='color:{theme.accent}'>&larr; {note}</strong>" if binds else ""
         rows.append(
-            f"<tr><th scope='row' style='{cell}{strong}'>{escape(str(name))}</th>"
-            f"<td style='{number}{';font-weight:700' if binding else ''}'>{escape(str(value))}</td>"
-            f"<td style='{cell}'>{escape(str(why))}{note}</td></tr>"
+            f"<tr><th scope='row' style='{cell}{strong}'>{escape(step.name)}</th>"
+            f"<td style='{number}{';font-weight:700' if binds else ''}'>{escape(step.shown)}</td>"
+            f"<td style='{cell}'>{escape(step.why)}{mark}</td></tr>"
         )
-    whose = f"{escape(title)}: " if title else ""
     head = "".join(
         f"<th scope='col' style='{style};color:{theme.muted};font-weight:600'>{name}</th>"
         for name, style in (("step", cell), ("value", number), ("how it comes about", cell))
@@ -126,6 +132,6 @@ def _table(decision: Decision, title: str, theme: Theme) -> str:
     return (
         f"<table style='border-collapse:collapse;color:{theme.text};font:12px/1.35 {_QUOTED_FONT};margin:4px 0 12px'>"
         f"<caption style='caption-side:top;text-align:left;font-size:14px;font-weight:700;padding:2px 0 6px;"
-        f"color:{theme.text}'>{whose}why {_result(decision)}</caption>"
+        f"color:{theme.text}'>{escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )

@@ -26,7 +26,7 @@ from .size_text import shown_size
 from .sources import show
 from .theme import NORMAL, Theme, ThemeName, draw, hover, painted, styled, text_style, theme_of, zoom_tools
 
-__all__ = ("ListenerEvents", "listener_columns", "missing_for_a_moment")
+__all__ = ("ListenerEvents", "events_in_words", "listener_columns", "missing_for_a_moment")
 
 ROLES: Final = {ChangeKind.DEL: "del", ChangeKind.ADD: "add", ChangeKind.NOP: "nop"}
 LEGEND: Final = {
@@ -119,6 +119,26 @@ def _missing_columns(changes: Sequence[Change], axis: BrokenAxis) -> dict[str, A
     }
 
 
+def _headline(changes: Sequence[Change]) -> str:
+    counts = {kind: sum(one.kind is kind for one in changes) for kind in ChangeKind}
+    if not counts[ChangeKind.DEL] and not counts[ChangeKind.ADD]:
+        return NOTHING
+    text = ", ".join(f"{number:,} {kind.value}" for kind, number in counts.items())
+    missing = missing_for_a_moment(changes)
+    size = int((missing[:, 1] - missing[:, 0]).sum())
+    return f"{text}; {f'{shown_size(size)} missing for a moment' if size else 'nothing is missing in between'}"
+
+
+def events_in_words(changes: Sequence[Change]) -> str:
+    """Return a line with the numbers, and one line per callback that is not a ``region_nop``."""
+    lines = [
+        f"{number}. {one.kind.value} {hex_range(one.range.start, one.range.size)} ({shown_size(one.range.size)})"
+        for number, one in enumerate(changes, start=1)
+        if one.kind is not ChangeKind.NOP
+    ]
+    return "\n".join([_headline(changes), *lines])
+
+
 class ListenerEvents:
     """A chart of callbacks: one row each, from top to bottom in the order in which listeners get them.
 
@@ -199,7 +219,7 @@ class ListenerEvents:
         self._name_rows()
         for name, columns in self._columns(axis).items():
             show(self.sources[name], columns)
-        self._heading.update(self._headline())
+        self._heading.update(_headline(self.changes))
 
     def _name_rows(self) -> None:
         rows = len(self.changes)
@@ -212,23 +232,9 @@ class ListenerEvents:
         axis.major_label_overrides = labels
         axis.major_label_text_font_size = NORMAL
 
-    def _headline(self) -> str:
-        counts = {kind: sum(one.kind is kind for one in self.changes) for kind in ChangeKind}
-        if not counts[ChangeKind.DEL] and not counts[ChangeKind.ADD]:
-            return NOTHING
-        text = ", ".join(f"{number:,} {kind.value}" for kind, number in counts.items())
-        missing = missing_for_a_moment(self.changes)
-        size = int((missing[:, 1] - missing[:, 0]).sum())
-        return f"{text}; {f'{shown_size(size)} missing for a moment' if size else 'nothing is missing in between'}"
-
     def describe(self) -> str:
         """Return a line with the numbers, and one line per callback that is not a ``region_nop``."""
-        lines = [
-            f"{number}. {one.kind.value} {hex_range(one.range.start, one.range.size)} ({shown_size(one.range.size)})"
-            for number, one in enumerate(self.changes, start=1)
-            if one.kind is not ChangeKind.NOP
-        ]
-        return "\n".join([self._headline(), *lines])
+        return events_in_words(self.changes)
 
     def html(self) -> str:
         """Return the callbacks as a table that screen readers can read."""
@@ -241,6 +247,6 @@ class ListenerEvents:
         head = "".join(f"<th scope='col' style='text-align:left;padding:2px 12px'>{name}</th>" for name in names)
         return (
             f"<table style='color:{self.theme.text};font:{NORMAL} monospace'>"
-            f"<caption style='text-align:left'>{escape(self._headline())}</caption>"
+            f"<caption style='text-align:left'>{escape(_headline(self.changes))}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )

@@ -330,8 +330,11 @@ def label_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
             rows.append((text, "", device.start, device.start, room, _Y["requested"] + 0.16, False, "usable"))
             text = f"{shown_size(device.plugged_size)} plugged"
             plugged_end = device.start + (int(device.plugged[-1, 1]) if len(device.plugged) else 0)
-            # text over several extents could not be read
-            begin = device.start + int(device.plugged[0, 0]) if len(device.plugged) == 1 else plugged_end
+            if len(device.plugged) == 1:
+                begin = device.start + int(device.plugged[0, 0])
+            else:
+                # text over several extents, or across the marker of the request, could not be read
+                begin = plugged_end = max(plugged_end, device.start + device.requested_size)
             rows.append((text, "", begin, plugged_end, room, _Y["plugged"], False, "plugged"))
     for low, high in axis.gaps.astype(np.int64).tolist():
         length = format_size(high - low, digits=2)

@@ -1,7 +1,7 @@
 """The panel of controls: every setting of a scenario, grouped, for all devices or for one."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import ipywidgets as widgets
@@ -20,6 +20,8 @@ _GROUPS: Final = {
     "What they cost": ("tdp_mmu", "smm", "nested"),
 }
 _ALL: Final = "all devices"
+DIFFERS: Final = "memslots-differs"
+"""CSS class of a control whose setting differs from what it is compared with."""
 
 
 class ControlPanel(widgets.VBox):
@@ -65,6 +67,14 @@ class ControlPanel(widgets.VBox):
             self._device.value = chosen
         self._device.layout.display = "none" if len(names) < 2 else ""
         self._fill()
+
+    def mark(self, names: Collection[str]) -> None:
+        """Mark the controls of these settings, and no others."""
+        for name, control in self.controls.items():
+            if name in names:
+                control.widget.add_class(DIFFERS)
+            else:
+                control.widget.remove_class(DIFFERS)
 
     @property
     def device(self) -> str | None:

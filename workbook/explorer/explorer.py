@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from workbook.comparison import difference
+from workbook.comparison import difference, differing
 from workbook.explorer.control_panel import ControlPanel
 from workbook.explorer.controls import Control, control_for
 from workbook.explorer.figure import Displayed, Figure
@@ -126,10 +126,16 @@ class Explorer(Displayed):
         self._compare = widgets.ToggleButton(
             description="Compare",
             value=self._state.other is not None,
-            tooltip="Keep this scenario as B and go on turning A",
+            tooltip="Keep this scenario as B and go on turning A; what differs is marked",
             layout=widgets.Layout(width="auto"),
         )
         self._compare.observe(self._on_compare, "value")
+        self._swap = widgets.Button(
+            description="Swap A and B",
+            tooltip="Turn the other one from now on",
+            layout=widgets.Layout(width="auto", display="none"),
+        )
+        self._swap.on_click(lambda _button: self.swap())
         self.saved = widgets.Text(
             description="State",
             continuous_update=False,
@@ -140,7 +146,7 @@ class Explorer(Displayed):
         rules = self._rules.widget
         rules.layout.width = "300px"
         rows = [
-            [self._preset, rules, self._compare, self.saved],
+            [self._preset, rules, self._compare, self._swap, self.saved],
             [*self.buttons.values(), self._as_here],
         ]
         layout = {"flex_flow": "row wrap", "align_items": "center"}
@@ -192,6 +198,13 @@ class Explorer(Displayed):
                 self._set(with_action(self.scenario, name, self.panel.device))
             case _:
                 raise BadInput(f"there is no button {name!r}: known are {', '.join(one[0] for one in _BUTTONS)}")
+        return self
+
+    def swap(self) -> "Explorer":
+        """Exchange the scenario with the one beside it: that one is turned from now on."""
+        if self._state.other is not None:
+            self._sent = True
+            self._change(_State(self._state.other, self._state.scenario))
         return self
 
     def _turned(self, setting: Setting, value: Any, device: str | None) -> None:
@@ -274,6 +287,7 @@ class Explorer(Displayed):
         """Put one picture beside the controls, or two."""
         comparing = self._state.other is not None
         self._compare.value = comparing
+        self._swap.layout.display = "" if comparing else "none"
         if comparing == self._arranged:
             return
         self._arranged = comparing
@@ -303,6 +317,8 @@ class Explorer(Displayed):
             self.other_view.show(self._other)
         self._arrange()
         self.panel.show(self.scenario)
+        other = self._state.other
+        self.panel.mark(set() if other is None else {one.name for one in differing(self.scenario, other)})
         self._rules.show(self.scenario.rules)
         self.saved.value = self.scenario.to_json()
         self.buttons["undo"].disabled = not self._past

@@ -10,13 +10,17 @@ import ipywidgets as widgets
 __all__ = ("ALERT", "style_sheet", "styled")
 
 ALERT: Final = "color:var(--jp-error-color1, #b3261e);line-height:1.4;padding:2px 0"
-_CSS: Final = """
+_CSS: Final = r"""
 .memslots .widget-html-content { line-height: 1.4; }
 .memslots h3 { margin: 4px 0; }
 .memslots-table table { border-collapse: collapse; line-height: 1.35; margin: 2px 0 8px; }
 .memslots-table th, .memslots-table td { padding: 1px 14px 1px 0; vertical-align: top; max-width: 340px; }
 .memslots-table th:first-child, .memslots-table td:first-child { white-space: nowrap; }
 .memslots-table tbody tr { border-top: 1px solid var(--jp-border-color2, #e0e0e0); }
+.memslots-table tr[aria-current] { font-weight: 600; background: var(--jp-layout-color2, #eee); }
+.memslots-differs .widget-label, .memslots-differs.widget-checkbox label {
+    color: var(--jp-brand-color1, #0072b2); font-weight: 600; }
+.memslots-differs .widget-label::before, .memslots-differs.widget-checkbox label span::before { content: "\2260\00a0"; }
 .memslots-advice button { height: auto; white-space: normal; text-align: left; line-height: 1.35; padding: 4px 10px; }
 .memslots-tabs > .lm-TabBar, .memslots-tabs > .lm-TabBar > .lm-TabBar-content { overflow: visible; flex-wrap: wrap; }
 .memslots-tabs > .lm-TabBar .lm-TabBar-tab.lm-TabBar-tab { flex: 0 0 auto; min-width: 0; }

@@ -9,9 +9,10 @@ from urllib.parse import quote
 import ipywidgets as widgets
 
 from workbook.charts import DecisionTrace, OutcomeCharts
+from workbook.charts.listener_events import events_in_words
 from workbook.explorer.figure import Figure
 from workbook.explorer.look import style_sheet, styled
-from workbook.lib.advice import Advice, advise
+from workbook.lib.advice import Advice, advise, binding
 from workbook.lib.libvirt import write_domain
 from workbook.lib.outcome import Outcome
 from workbook.lib.rules import RULE_SETS, RuleSet
@@ -22,6 +23,7 @@ from workbook.lib.slot_table import slot_csv
 __all__ = ("OutcomeView",)
 
 Theme = Literal["light", "dark"]
+_TABS: Final = ("Why", "Events", "info mtree", "info mtree -f", "Command line", "libvirt XML", "Numbers", "Save")
 MAX_LINES: Final = 300
 """Lines of a text that are shown; a 1,024-slot tree is long and nobody reads its middle."""
 
@@ -40,15 +42,13 @@ class OutcomeView(widgets.VBox):
     def __init__(self, theme: Theme = "light", *, apply: Callable[[Scenario], None] | None = None) -> None:
         self.outcome: Outcome | None = None
         self._apply = apply
+        self._binds = widgets.HTML()
         self._advice = styled(widgets.VBox(), "advice")
         self.charts = OutcomeCharts(theme=theme)
         self.trace = DecisionTrace(theme=theme)
         self._notice = widgets.HTML()
         self._summary = widgets.HTML()
-        self._texts = {
-            name: widgets.HTML()
-            for name in ("Why", "info mtree", "info mtree -f", "Command line", "libvirt XML", "Numbers", "Save")
-        }
+        self._texts = {name: widgets.HTML() for name in _TABS}
         self._tabs = styled(widgets.Tab(children=list(self._texts.values()), titles=list(self._texts)), "tabs")
         self._tabs.observe(self._show_tab, "selected_index")
         self._cut = widgets.Checkbox(
@@ -61,7 +61,7 @@ class OutcomeView(widgets.VBox):
         self.figure = Figure(self.charts.root)
         self.figure.layout.width = "100%"
         super().__init__(
-            [style_sheet(), self._notice, self._advice, self._summary, self._cut, self.figure, self._tabs],
+            [style_sheet(), self._notice, self._binds, self._advice, self._summary, self._cut, self.figure, self._tabs],
             layout=widgets.Layout(width="100%", min_width="0"),
         )
         styled(self, "")
@@ -88,6 +88,8 @@ class OutcomeView(widgets.VBox):
         if self._apply is None:
             return
         found = advise(outcome, rules)
+        binds = binding(found)
+        self._binds.value = f"<b>What binds:</b> {html.escape(binds)}" if binds else ""
         self._advice.children = [self._button(one) for one in found]
 
     def _button(self, advice: Advice) -> widgets.Button:
@@ -109,7 +111,11 @@ class OutcomeView(widgets.VBox):
     def _tab(self, name: str, outcome: Outcome) -> str:
         if name == "Why":
             devices = outcome.layout.devices if outcome.layout else ()
-            return "".join(self.trace.html(one.decision, title=one.id) for one in devices if one.type == "virtio-mem")
+            decisions = [self.trace.html(one.decision, title=one.id) for one in devices if one.type == "virtio-mem"]
+            refused = self.trace.reason(outcome.problem.reason) if outcome.problem else ""
+            return refused + "".join(decisions) or _text(["Nothing was decided: the words above say why."])
+        if name == "Events":
+            return _text(_events(outcome))
         if name == "info mtree":
             return _text(outcome.info_mtree.splitlines())
         if name == "info mtree -f":
@@ -145,6 +151,15 @@ def _notice(outcome: Outcome) -> str:
     return _box("#8a6100", "<br>".join(html.escape(one) for one in warnings)) if warnings else ""
 
 
+def _events(outcome: Outcome) -> list[str]:
+    """Return what memory listeners (KVM, vhost) were told by the last action."""
+    if not outcome.steps:
+        return ["QEMU does not start: nobody is told anything."]
+    step = outcome.steps[-1]
+    changes = step.before.changes(step.layout) if step.before else ()
+    return [f"{step.title}:", *events_in_words(changes).splitlines()]
+
+
 def _box(colour: str, content: str) -> str:
     style = f"border-left:4px solid {colour};padding:4px 10px;margin:4px 0;line-height:1.4"
     return f"<div role='alert' style='{style}'>{content}</div>"
@@ -162,7 +177,7 @@ def _links(outcome: Outcome) -> str:
         f"<li><a download='{name}' href='data:text/plain;charset=utf-8,{quote(text)}'>{name}</a></li>"
         for name, text in files.items()
     ]
-    return f"<ul>{''.join(items)}</ul><p>Pictures: the save button beside each (PNG).</p>"
+    return f"<ul>{''.join(items)}</ul><p>Pictures: the buttons PNG and SVG beside each.</p>"
 
 
 def _text(lines: Sequence[str], *, wrap: bool = False) -> str:

@@ -3,12 +3,12 @@
 Nothing here knows a rule: every piece of advice is a changed scenario that was played and found better.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from .backend import VHOST_USER_BASELINE
+from .backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE
 from .errors import BadInput
 from .outcome import Outcome
 from .rules import RULE_SETS, RuleSet, get
@@ -16,7 +16,7 @@ from .scenario import Scenario, VhostDevice
 from .settings import SETTINGS, virtio_mem_devices
 from .size import GiB, format_size
 
-__all__ = ("Advice", "advise")
+__all__ = ("Advice", "advise", "binding")
 
 _LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 4096, 32764)
 """Memslot limits that back ends and kernels have (facts D); advice names the smallest one that helps."""
@@ -32,10 +32,13 @@ class Advice:
         The change in words, and what it brings.
     scenario
         The scenario with the change.
+    binds
+        What stood in the way: the consumer that has too few memslots, or the space; empty where it is only the order.
     """
 
     text: str
     scenario: Scenario
+    binds: str = ""
 
 
 def advise(outcome: Outcome, rules: RuleSet | str | None = None) -> tuple[Advice, ...]:
@@ -50,15 +53,21 @@ def advise(outcome: Outcome, rules: RuleSet | str | None = None) -> tuple[Advice
         return ()
     found = []
     chosen = get(rules if rules is not None else outcome.rules)
-    for ladder in _ladders(outcome.scenario, chosen):
+    for binds, ladder in _ladders(outcome.scenario, chosen):
         # a ladder ends where a step would be no VM any more, such as a maxmem beyond 2^64
         with suppress(BadInput):
             for text, scenario in ladder:
                 better = Outcome.of(scenario, chosen)
                 if better.problem is None and (outcome.problem is not None or _single_slots(better) < stuck):
-                    found.append(Advice(f"{text}: {better.used} of {better.promised} memslots mapped", scenario))
+                    words = f"{text}: {better.used} of {better.promised} memslots mapped"
+                    found.append(Advice(words, scenario, binds))
                     break
     return tuple(found)
+
+
+def binding(found: Iterable[Advice]) -> str:
+    """Return what binds, for advice that was found, as a list of words; empty where nothing does."""
+    return ", ".join(dict.fromkeys(one.binds for one in found if one.binds))
 
 
 def _single_slots(outcome: Outcome) -> int:
@@ -72,15 +81,27 @@ def _single_slots(outcome: Outcome) -> int:
     )
 
 
-def _ladders(scenario: Scenario, rules: RuleSet) -> Iterator[Iterator[tuple[str, Scenario]]]:
-    """Yield one ladder of changes per kind, each from small to large."""
-    yield _vhost_first(scenario)
-    yield _more_vhost_slots(scenario)
-    yield _more_kvm_slots(scenario)
-    yield _more_space(scenario)
-    yield _less_space(scenario)
+def _ladders(scenario: Scenario, rules: RuleSet) -> Iterator[tuple[str, Iterator[tuple[str, Scenario]]]]:
+    """Yield one ladder of changes per kind, each from small to large, and what binds where a step of it helps."""
+    yield "", _vhost_first(scenario)
+    yield _fewest(scenario), _more_vhost_slots(scenario)
+    yield f"KVM ({scenario.kvm_slots:,} memslots)", _more_kvm_slots(scenario)
+    yield "the space for memory devices (maxmem - RAM)", _more_space(scenario)
+    yield "the device's share of the space for memory devices", _less_space(scenario)
     if "max-memslots" not in rules.unknown_properties:
-        yield _fewer_slots(scenario)
+        yield "", _fewer_slots(scenario)
+
+
+def _fewest(scenario: Scenario) -> str:
+    """Name the vhost back end with the fewest memslots."""
+    backends = [one for one in scenario.devices if isinstance(one, VhostDevice)]
+    limits = {one.id or "unnamed": _limit(one) for one in backends}
+    name = min(limits, key=lambda one: limits[one], default="")
+    return f"vhost back end {name} ({limits[name]:,} memslots)" if name else ""
+
+
+def _limit(device: VhostDevice) -> int:
+    return device.slots or (VHOST_KERNEL_DEFAULT if device.kernel else VHOST_USER_BASELINE)
 
 
 def _vhost_first(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
@@ -90,7 +111,7 @@ def _vhost_first(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
 
 
 def _more_vhost_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    limits = [one.slots or VHOST_USER_BASELINE for one in scenario.devices if isinstance(one, VhostDevice)]
+    limits = [_limit(one) for one in scenario.devices if isinstance(one, VhostDevice)]
     if not limits:
         return
     for limit in _LIMITS:

@@ -9,6 +9,12 @@
         └── Abort     QEMU would abort (SIGABRT): `message` is what it leaves on stderr
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # sizes have errors, and traces have sizes
+    from .trace import TraceStep
+
 __all__ = ("Abort", "BadInput", "BadValue", "Refusal", "WorkbookError")
 
 
@@ -31,6 +37,8 @@ class Refusal(WorkbookError):
         What the user can change so that QEMU accepts; empty where nothing is known.
     hint
         What QEMU itself advises; it prints that on stderr, and leaves it out of the monitor's answer.
+    reason
+        The numbers that lead to the refusal, in order; the last one is too large. Empty where it is not for numbers.
 
     Attributes
     ----------
@@ -42,11 +50,12 @@ class Refusal(WorkbookError):
         The lines that it had printed before about other options.
     """
 
-    def __init__(self, message: str, advice: str = "", *, hint: str = "") -> None:
+    def __init__(self, message: str, advice: str = "", *, hint: str = "", reason: "tuple[TraceStep, ...]" = ()) -> None:
         super().__init__(message)
         self.message = message
         self.advice = advice
         self.hint = hint
+        self.reason = reason
         self.where = ""
         self.warnings: tuple[str, ...] = ()
         self.before: tuple[str, ...] = ()

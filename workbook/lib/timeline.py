@@ -11,6 +11,7 @@ from .rules import get
 from .rules.base import RuleSet
 from .scenario import Action, Scenario
 from .size import format_size
+from .trace import TraceStep
 
 __all__ = ("Problem", "Step", "timeline")
 
@@ -37,17 +38,20 @@ class Problem:
         What to do; may be empty.
     by_qemu
         Whether QEMU would say so.
+    reason
+        The numbers that lead there, in order; the last one is too large. Empty where there are none.
     """
 
     message: str
     advice: str
     by_qemu: bool
+    reason: tuple[TraceStep, ...] = ()
 
     @classmethod
     def of(cls, error: WorkbookError) -> "Problem":
         """Take what an error has to say."""
         if isinstance(error, Refusal):
-            return cls(error.message, error.advice, by_qemu=True)
+            return cls(error.message, error.advice, by_qemu=True, reason=error.reason)
         return cls(str(error), "", by_qemu=False)
 
 

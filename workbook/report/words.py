@@ -5,14 +5,15 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from workbook.charts.decision_trace import DIRECT, decision_trace_columns
-from workbook.lib.advice import advise
+from workbook.charts.decision_trace import DIRECT, binding_step
+from workbook.lib.advice import advise, binding
 from workbook.lib.errors import WorkbookError
 from workbook.lib.libvirt import write_domain
 from workbook.lib.outcome import Outcome
-from workbook.lib.rules import RULE_SETS, Decision, RuleSet
+from workbook.lib.rules import RULE_SETS, RuleSet
 from workbook.lib.scenario import Dimm, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size
+from workbook.lib.trace import TraceStep
 
 __all__ = (
     "COMPARED",
@@ -111,6 +112,8 @@ def verdict(outcome: Outcome, rules: RuleSet | str) -> str:
     lines += [f"<p><strong>QEMU warns:</strong> <q>{html.escape(one)}</q></p>" for one in warnings]
     found = advise(outcome, rules)
     if found:
+        if binds := binding(found):
+            lines.append(f"<p><strong>What binds:</strong> {html.escape(binds)}.</p>")
         items = "".join(f"<li>{html.escape(one.text)}</li>" for one in found)
         what = "What helps" if outcome.problem else "What would give more than one memslot"
         lines.append(f"<p><strong>{what}</strong> (played by the model):</p><ul>{items}</ul>")
@@ -163,27 +166,30 @@ def domain_xml(outcome: Outcome) -> list[str]:
 
 
 def traces(outcome: Outcome) -> str:
-    """Return every device's decision as a table; the step that decided is marked."""
-    devices = outcome.layout.devices if outcome.layout else ()
-    cut = [(one.id, one.decision) for one in devices if one.type == "virtio-mem"]
-    return "".join(_trace(name, decision) for name, decision in cut) or "<p>No device was cut into memslots.</p>"
+    """Return why it is refused, in numbers, and every device's decision, as tables; the step that decided is marked."""
+    reason = outcome.problem.reason if outcome.problem else ()
+    tables = [_steps("why it is refused", reason, len(reason) - 1, "this is too much")] if reason else []
+    for one in outcome.layout.devices if outcome.layout else ():
+        if one.type != "virtio-mem":
+            continue
+        decision = one.decision
+        if not decision.trace:
+            tables.append(f"<p><strong>{html.escape(one.id)}:</strong> {DIRECT}</p>")
+            continue
+        caption = f"{one.id}: {decision.count:,} x {format_size(decision.memslot_size)}"
+        tables.append(_steps(caption, decision.trace, binding_step(decision), "this decides"))
+    return "".join(tables) or "<p>No device was cut into memslots.</p>"
 
 
-def _trace(name: str, decision: Decision) -> str:
-    whose = html.escape(name)
-    if not decision.trace:
-        return f"<p><strong>{whose}:</strong> {DIRECT}</p>"
-    columns = decision_trace_columns(decision)
-    steps = zip(columns["name"], columns["value"], columns["why"], columns["binding"], strict=True)
+def _steps(caption: str, steps: Sequence[TraceStep], binding: int | None, note: str) -> str:
     rows = "".join(
-        f"<tr{' class=binding' if binding else ''}><th scope='row'>{html.escape(str(step))}</th>"
-        f"<td>{html.escape(str(value))}</td><td>{html.escape(str(why))}"
-        f"{' <b>&larr; this decides</b>' if binding else ''}</td></tr>"
-        for step, value, why, binding in steps
+        f"<tr{' class=binding' if index == binding else ''}><th scope='row'>{html.escape(step.name)}</th>"
+        f"<td>{html.escape(step.shown)}</td><td>{html.escape(step.why)}"
+        f"{f' <b>&larr; {note}</b>' if index == binding else ''}</td></tr>"
+        for index, step in enumerate(steps)
     )
-    result = f"{decision.count:,} x {format_size(decision.memslot_size)}"
     head = "".join(f"<th scope='col'>{one}</th>" for one in ("step", "value", "how it comes about"))
     return (
-        f"<table class='decision'><caption>{whose}: {result}</caption>"
+        f"<table class='decision'><caption>{html.escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )

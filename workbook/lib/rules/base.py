@@ -5,13 +5,14 @@ behaviour of the newest QEMU until you override it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import ClassVar, Protocol
 
 from workbook.lib.backend import PerDeviceVhostCount, VhostCount, u32
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.size import GiB, MiB, format_size, round_up
+from workbook.lib.trace import Trace, TraceStep
 
 __all__ = ("Budget", "Decision", "DeviceState", "Remap", "RuleSet", "Trace", "TraceStep")
 
@@ -47,54 +48,6 @@ class Budget:
     def reserved(self) -> int:
         """Memslots promised to plugged devices and not mapped yet."""
         return self.required - self.used
-
-
-@dataclass(frozen=True, slots=True)
-class TraceStep:
-    """One intermediate value of a decision: its name, the value, and how it comes about.
-
-    `given` is a value of the environment, which no rule has decided.
-    """
-
-    name: str
-    value: int | float
-    why: str
-    is_size: bool = False
-    given: bool = False
-
-    @property
-    def shown(self) -> str:
-        """The value as people read it."""
-        if self.is_size:
-            return format_size(int(self.value))
-        return f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:.6g}"
-
-
-@dataclass
-class Trace:
-    """Collects the steps of a decision in order."""
-
-    steps: list[TraceStep] = field(default_factory=list)
-
-    def note(self, name: str, value: int, why: str) -> int:
-        """Append a count and hand it back."""
-        self.steps.append(TraceStep(name, value, why))
-        return value
-
-    def given(self, name: str, value: int, why: str) -> int:
-        """Append a count that the environment gives and hand it back."""
-        self.steps.append(TraceStep(name, value, why, given=True))
-        return value
-
-    def share(self, name: str, value: float, why: str) -> float:
-        """Append a ratio and hand it back."""
-        self.steps.append(TraceStep(name, value, why))
-        return value
-
-    def bytes(self, name: str, value: int, why: str) -> int:
-        """Append a size in bytes and hand it back."""
-        self.steps.append(TraceStep(name, value, why, is_size=True))
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +283,8 @@ class RuleSet:
         reserved = self.reserved(budget.required, budget.used)
         for consumer, free in (("kvm", budget.kvm_free), ("vhost", budget.vhost_free)):
             if free is not None and free < u32(reserved + decision.count):
-                raise Refusal(self.no_slots_message(consumer, decision.count, u32(free - reserved)), _MORE_SLOTS)
+                message = self.no_slots_message(consumer, decision.count, u32(free - reserved))
+                raise Refusal(message, _MORE_SLOTS, reason=too_few_slots(consumer, free, reserved, decision))
         check_space(budget, decision.region_size)
 
     def refusal(self, budget: Budget, decision: Decision) -> Refusal | None:
@@ -393,10 +347,32 @@ class RuleSet:
                 f"vhost backend memory slots limit ({limit}) is less than current number of used ({used}) "
                 f"and reserved ({reserved}) memory slots for memory devices.",
                 "plug the vhost device before the memory devices, or use a back end with more memory slots",
+                reason=too_many_used(limit, used, reserved),
             )
 
 
 _MORE_SLOTS = "use a back end with more memory slots, fewer or larger memslots, or fewer memory devices"
+
+
+def too_few_slots(consumer: str, free: int, reserved: int, decision: Decision) -> tuple[TraceStep, ...]:
+    """Return in numbers why a consumer (``kvm``, ``vhost``) has too few memslots for a device that decided so."""
+    who = {"kvm": "KVM"}.get(consumer, consumer)
+    trace = Trace(list(decision.trace))
+    trace.given(f"{who} free", free, "limit - used memslots")
+    trace.given("reserved", reserved, "promised to plugged memory devices, not mapped yet")
+    trace.note("required", decision.count, "memslots of this device")
+    trace.note("needed", reserved + decision.count, f"reserved + required: more than {who} free")
+    return tuple(trace.steps)
+
+
+def too_many_used(limit: int, used: int, reserved: int) -> tuple[TraceStep, ...]:
+    """Return in numbers why a vhost back end has too few memslots for what is there."""
+    trace = Trace()
+    trace.given("limit", limit, "memslots that the back end takes")
+    trace.given("used", used, "regions of boot RAM, and mapped memslots")
+    trace.given("reserved", reserved, "promised to plugged memory devices, not mapped yet")
+    trace.note("needed", used + reserved, "used + reserved: more than the limit")
+    return tuple(trace.steps)
 
 
 def check_space(budget: Budget, region_size: int) -> None:
@@ -408,9 +384,16 @@ def check_space(budget: Budget, region_size: int) -> None:
         They do not.
     """
     if budget.used_region_size + region_size > budget.device_memory_size:
-        missing = budget.used_region_size + region_size - budget.device_memory_size
+        needed = budget.used_region_size + region_size
+        missing = needed - budget.device_memory_size
+        trace = Trace()
+        trace.bytes("device memory", budget.device_memory_size, "maxmem - RAM")
+        trace.bytes("in use", budget.used_region_size, "plugged memory devices")
+        trace.bytes("device size", region_size, "of this device")
+        trace.bytes("needed", needed, "in use + device size: more than device memory")
         raise Refusal(
             f"not enough space, currently {budget.used_region_size:#x} in use of "
             f"total space for memory devices {budget.device_memory_size:#x}",
             f"raise maxmem by {format_size(missing)}, or make the device smaller",
+            reason=tuple(trace.steps),
         )

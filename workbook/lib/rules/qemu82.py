@@ -96,11 +96,16 @@ class Qemu82(RuleSet):
     def check_vhost_limit(self, limit: int, automatic: int) -> None:
         """Refuse a back end below 509 once a device has decided by itself (hw/virtio/vhost.c)."""
         if limit < SAFE_MAX_MEMSLOTS and automatic:
+            trace = Trace()
+            trace.given("limit", limit, "memslots that the back end takes")
+            trace.given("decided", automatic, "memory devices that decided on more than one memslot before it came")
+            trace.note("needed", SAFE_MAX_MEMSLOTS, "then a back end must take so many: more than the limit")
             raise Refusal(
                 "some memory device (like virtio-mem) decided how many memory slots to use based on the overall "
                 "number of memory slots; this vhost backend would further restricts the overall number of memory slots",
                 "Try plugging this vhost backend before plugging such memory devices.",
                 hint="Try plugging this vhost backend before plugging such memory devices.",
+                reason=tuple(trace.steps),
             )
 
 

@@ -11,7 +11,7 @@ from workbook.lib.backend import UINT_MAX, GlobalVhostCount, VhostCount, u32
 from workbook.lib.errors import Refusal
 from workbook.lib.size import GiB
 
-from .base import Budget, DeviceState, Remap, RuleSet, Trace
+from .base import Budget, DeviceState, Remap, RuleSet, Trace, too_many_used
 
 __all__ = ("Rfc2021",)
 
@@ -161,4 +161,5 @@ class Rfc2021(RuleSet):
             raise Refusal(
                 "vhost backend memory slots limit is less than current number of used and reserved memory slots",
                 "plug the vhost device before the memory devices, or use a back end with more memory slots",
+                reason=too_many_used(limit, used, reserved),
             )

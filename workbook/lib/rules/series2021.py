@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from workbook.lib.errors import Refusal
 from workbook.lib.size import MiB, format_size, round_down
 
-from .base import Budget, Decision, Trace
+from .base import Budget, Decision, Trace, too_few_slots
 from .rfc2021 import Rfc2021
 
 __all__ = ("Series2021v1",)
@@ -123,5 +123,6 @@ class Series2021v1(Rfc2021):
                     f"{who} does not have enough free, unreserved memoryslots left. "
                     f"Free: {free}, Reserved: {reserved}, Required: {required}",
                     "give the devices fewer memslots",
+                    reason=too_few_slots("kvm" if who == "KVM" else "vhost", free, reserved, decision),
                 )
         super().check(budget, decision)

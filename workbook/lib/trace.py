@@ -1,0 +1,55 @@
+"""Trace: named values in order, with how each comes about: what a rule set decided, or why QEMU refuses."""
+
+from dataclasses import dataclass, field
+
+from .size import format_size
+
+__all__ = ("Trace", "TraceStep")
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """One intermediate value of a decision: its name, the value, and how it comes about.
+
+    `given` is a value of the environment, which no rule has decided.
+    """
+
+    name: str
+    value: int | float
+    why: str
+    is_size: bool = False
+    given: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The value as people read it."""
+        if self.is_size:
+            return format_size(int(self.value))
+        return f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:.6g}"
+
+
+@dataclass
+class Trace:
+    """Collects the steps of a decision in order."""
+
+    steps: list[TraceStep] = field(default_factory=list)
+
+    def note(self, name: str, value: int, why: str) -> int:
+        """Append a count and hand it back."""
+        self.steps.append(TraceStep(name, value, why))
+        return value
+
+    def given(self, name: str, value: int, why: str) -> int:
+        """Append a count that the environment gives and hand it back."""
+        self.steps.append(TraceStep(name, value, why, given=True))
+        return value
+
+    def share(self, name: str, value: float, why: str) -> float:
+        """Append a ratio and hand it back."""
+        self.steps.append(TraceStep(name, value, why))
+        return value
+
+    def bytes(self, name: str, value: int, why: str) -> int:
+        """Append a size in bytes and hand it back."""
+        self.steps.append(TraceStep(name, value, why, is_size=True))
+        return value
