@@ -6,9 +6,7 @@ are not kept: they make megabytes, and a front-end without the kernel shows erro
 
 import argparse
 import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +15,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from workbook.lib.errors import BadInput
+from workbook.whole_file import write_whole
 
 __all__ = ("run", "strip")
 
@@ -69,10 +68,7 @@ def run(path: Path) -> None:
     ).execute()
     strip(notebook)
     nbformat.validate(notebook)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as new:
-        nbformat.write(notebook, new)
-    os.chmod(new.name, 0o644)  # noqa: PTH101 - a temporary file is private
-    Path(new.name).replace(path)
+    write_whole(path, nbformat.writes(notebook) + "\n")
 
 
 def _read(path: Path) -> Any:

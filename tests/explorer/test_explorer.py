@@ -614,3 +614,10 @@ def test_turning_by_name_is_turning_the_control() -> None:
     parts(other, "block_size")[0].value = 4 * MiB
     assert explorer.scenario == other.scenario
     assert set(RULE_SETS) == {one for _, one in explorer._rules.widget.options}
+
+
+def test_rules_by_name() -> None:
+    """A rule set can be given by its name; one that does not exist is named, with those that do."""
+    assert "rules=qemu-8.2" in repr(Explorer("cover-letter", rules="qemu-8.2"))
+    with pytest.raises(BadInput, match="there is no rule set 'qemu-99': known are single"):
+        Explorer("cover-letter", rules="qemu-99")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from workbook.lib.archive import load, main, pack, read_all
+from workbook.lib.archive import load, pack, read_all
 from workbook.lib.errors import BadInput
 
 JSON = st.recursive(
@@ -94,19 +94,3 @@ def test_missing_file() -> None:
         list(read_all(["nowhere.json"]))
     with pytest.raises(BadInput, match=r"nowhere\.json"):
         load(Path("nowhere.json"))
-
-
-def test_command_packs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command writes an archive of files and folders and says how large it is."""
-    (tmp_path / "b.json").write_text(json.dumps(recording("b")))
-    archive = tmp_path / "out.jsonl.xz"
-    assert main([str(archive), str(tmp_path / "b.json")]) == 0
-    assert capsys.readouterr().out == f"{archive}: 1 recordings, {archive.stat().st_size} bytes\n"
-    assert [one["name"] for _, one in read_all([archive])] == ["b"]
-
-
-@pytest.mark.parametrize("arguments", [[], ["out.jsonl.xz"], ["out.zip", "b.json"], ["out.jsonl.xz", "nowhere.json"]])
-def test_command_refuses(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """A bad call ends with 2 and a line on stderr."""
-    assert main(arguments) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -966,3 +966,22 @@ def test_accepted_device_can_map_all_its_memslots(rules: str, gib: int, requests
         vm.settle("m")
     assert vm.devices[0].mapped == vm.devices[0].decision.count
     assert vm.kvm_used[0] <= 520
+
+
+def test_limit_of_a_back_end_that_comes_later() -> None:
+    """What a back end reports can be said when the machine is made; it counts when the back end is hot-plugged."""
+    argv = "-accel kvm -machine q35 -m 4G,maxmem=104G -object memory-backend-memfd,id=mem0,size=100G "
+    vm = Machine.from_qemu_args(argv, vhost_slots={"fs0": 600, "fs1": 64})
+    vm.device_add("virtio-mem-pci", "vm0", memdev="mem0", dynamic_memslots="on")
+    vm.device_add("vhost-user-fs-pci", "fs0")
+    with pytest.raises(Refusal, match="would further restricts"):
+        vm.device_add("vhost-user-fs-pci", "fs1")
+    vm.device_add("vhost-user-fs-pci", "fs1", vhost_slots=509)
+    assert [one.limit for one in vm.picture.consumers] == [32764, 512, 509]
+
+
+@pytest.mark.parametrize("given", ["-m 4G", None, {"ram": 1}])
+def test_a_machine_of_something_else(given: object) -> None:
+    """What is no scenario is named in one line that says how to read a command line."""
+    with pytest.raises(BadInput, match=r"made of a Scenario, not of .*from_qemu_args"):
+        Machine(given)  # type: ignore[arg-type]

@@ -56,7 +56,7 @@ class Explorer(Displayed):
     scenario
         A `Scenario`, its saved text, or the name of a preset.
     rules
-        A rule set of your own, in place of the scenario's.
+        A rule set of your own, or the name of one, in place of the scenario's.
     compare
         A second scenario to show beside it.
     here
@@ -75,12 +75,12 @@ class Explorer(Displayed):
         self,
         scenario: Scenario | str = "cover-letter",
         *,
-        rules: RuleSet | None = None,
+        rules: RuleSet | str | None = None,
         compare: Scenario | str | None = None,
         here: Callable[[], KvmHost] | None = None,
         theme: Theme = "light",
     ) -> None:
-        self._own_rules = rules
+        self._own_rules = None if rules is None else get(rules)
         self._here = here
         self._state = _State(self._taken(scenario, own=True), None if compare is None else self._taken(compare))
         self._past: list[_State] = []

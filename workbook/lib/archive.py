@@ -2,16 +2,13 @@
 
 An archive is JSON lines, a recording per line, compressed with xz: recordings of one QEMU are so alike that a
 hundred of them take less room than one. Nothing is lost but white space, and the same recordings give the same
-bytes. Command::
-
-    python -m workbook.lib.archive ARCHIVE.jsonl.xz FILE_OR_FOLDER...
+bytes. `workbook.pack` is the command that makes one.
 """
 
 import gzip
 import json
 import lzma
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,23 +97,3 @@ def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
             yield path
         else:
             raise BadInput(f"{path}: there is no such file or folder")
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Pack recordings into an archive; return 2 for a bad call."""
-    if len(arguments) < 2 or not arguments[0].endswith(ARCHIVE_SUFFIX):
-        print(f"usage: python -m workbook.lib.archive ARCHIVE{ARCHIVE_SUFFIX} FILE_OR_FOLDER...", file=sys.stderr)
-        return 2
-    try:
-        recordings = [recording for _, recording in read_all(arguments[1:])]
-        packed = pack(recordings)
-        Path(arguments[0]).write_bytes(packed)
-    except (BadInput, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{arguments[0]}: {len(recordings)} recordings, {len(packed)} bytes")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

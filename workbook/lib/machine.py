@@ -47,6 +47,8 @@ class Machine(PluggableVm):
     """
 
     def __init__(self, scenario: Scenario, rules: str | RuleSet | None = None) -> None:
+        if not isinstance(scenario, Scenario):
+            raise BadInput(f"a machine is made of a Scenario, not of {scenario!r:.60}: see Machine.from_qemu_args")
         super().__init__(scenario, get(rules if rules is not None else scenario.rules))
         for action in scenario.actions:
             self.act(action)
@@ -72,8 +74,8 @@ class Machine(PluggableVm):
         kvm_slots
             KVM_CAP_NR_MEMSLOTS of the host; 32764 where not given. Given, a line that names no accelerator runs on KVM.
         vhost_slots
-            Memslot limit that a vhost back end reports, by device id; None for a vhost-user back end without
-            CONFIGURE_MEM_SLOTS.
+            Memslot limit that a vhost back end reports, by device id, also of one that is hot-plugged later; None for
+            a vhost-user back end without CONFIGURE_MEM_SLOTS.
         smm
             Whether KVM has a second address space; None takes it from ``-machine smm=``.
 
@@ -94,7 +96,9 @@ class Machine(PluggableVm):
             scenario = replace(scenario, kvm_slots=kvm_slots)
         if smm is not None:
             scenario = replace(scenario, smm=smm)
-        return cls(replace(scenario, rules=rules.name), rules)
+        machine = cls(replace(scenario, rules=rules.name), rules)
+        machine.vhost_slots = dict(vhost_slots or {})
+        return machine
 
     @classmethod
     def from_libvirt(

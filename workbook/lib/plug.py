@@ -86,7 +86,7 @@ class PluggableVm(Vm):
         object
             A memory backend to make first (``object-add``); it goes away again if the device is refused.
         vhost_slots
-            Memslots that the vhost back end reports.
+            Memslots that the vhost back end reports; None takes what the machine was told of its id (`Vm.vhost_slots`).
 
         Raises
         ------
@@ -115,6 +115,8 @@ class PluggableVm(Vm):
             spec = driver
         if spec is None:
             return
+        if isinstance(spec, VhostDevice) and spec.slots is None and spec.id is not None:
+            spec = replace(spec, slots=self.vhost_slots.get(spec.id))
         self._plug(spec, hotplugged=True)
 
     def _plug(self, spec: Device, *, hotplugged: bool) -> None:

@@ -39,6 +39,8 @@ class Vm:
         An outgoing migration is active.
     running
         All devices of the command line are there and the firmware has run.
+    vhost_slots
+        Memslot limits that vhost back ends will report that are not plugged yet, by device id.
     """
 
     def __init__(self, scenario: Scenario, rules: RuleSet) -> None:
@@ -51,6 +53,7 @@ class Vm:
         self.warnings: list[str] = []
         self.migrating = False
         self.running = False
+        self.vhost_slots: dict[str, int | None] = {}
         self._count: VhostCount = rules.vhost_count()
         self._root: MemoryRegion | None = None
         self._view: FlatView | None = None

@@ -20,6 +20,7 @@ from hypothesis.errors import Flaky
 
 from workbook.lib.errors import BadInput, WorkbookError
 from workbook.lib.recording import NOT_PREDICTED, Difference, compare, predict
+from workbook.whole_file import write_whole
 
 from .process import without_harness
 from .progress_bar import progress_bar
@@ -63,7 +64,7 @@ class Finding:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.json"
         about = f"the model differed in step {first.step}, {first.field}"
-        path.write_text(json.dumps({**self.recording, "name": name, "about": about}, indent=1) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps({**self.recording, "name": name, "about": about}, indent=1) + "\n")
         return path
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from workbook.lib.errors import BadInput, WorkbookError
+from workbook.whole_file import write_whole
 
 from .qemu import DEFAULT_TIMEOUT, QemuBinary, find_qemu, play, usable_accel
 
@@ -179,7 +180,7 @@ def _replay(options: argparse.Namespace) -> int:
         seconds += fresh["seconds"]
         if options.record is not None:
             text = json.dumps(fresh, indent=1) + "\n"
-            (options.record / path.name).write_text(text, encoding="utf-8")
+            write_whole(options.record / path.name, text)
         difference = compare(recording, fresh, without_kvm=without_kvm)
         note = " (without KVM's own rows)" if without_kvm else ""
         say(f"{path.stem}: {'equal' + note if difference is None else difference}")

@@ -8,7 +8,6 @@ The sliders in the page only pick: everything that they can show was decided by 
 """
 
 from workbook.report.notebook import notebook_page, slides
-from workbook.report.page import write_page
 from workbook.report.scenario import preset_page, scenario_page
 
-__all__ = ("notebook_page", "preset_page", "scenario_page", "slides", "write_page")
+__all__ = ("notebook_page", "preset_page", "scenario_page", "slides")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from workbook.lib.errors import BadInput
 from workbook.report.notebook import notebook_page, slides
-from workbook.report.page import write_page
 from workbook.report.scenario import preset_page, read_state, scenario_page
+from workbook.whole_file import check_writable, write_whole
 
 __all__ = ("main",)
 
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.slides and not options.notebook:
             raise BadInput("--slides makes a deck of a notebook: give --notebook FILE with it")
-        _check_output(options.output)
+        check_writable(options.output)
         if options.notebook:
             make = slides if options.slides else notebook_page
             text, count = make(options.notebook, command=command, title=options.title)
@@ -29,21 +29,13 @@ def main(arguments: list[str] | None = None) -> int:
             text, count = scenario_page(read_state(options.state), command=command, title=options.title)
         else:
             text, count = preset_page(options.preset, command=command, title=options.title)
-        write_page(options.output, text)
+        write_whole(options.output, text)
     except BadInput as error:
         print(f"workbook.report: {error}", file=sys.stderr)
         return 1
     decided = f", {count:,} positions decided beforehand" if count else ""
     print(f"{options.output}: {len(text.encode()) / 1e6:.2f} MB{decided}")
     return 0
-
-
-def _check_output(path: Path) -> None:
-    """Refuse a file that could not be written before anything is computed."""
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder: give --output a file in it")
-    if not path.parent.is_dir():
-        raise BadInput(f"{path.parent} is not a folder: give --output a file in a folder that exists")
 
 
 def _parser() -> argparse.ArgumentParser:

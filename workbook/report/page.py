@@ -2,11 +2,8 @@
 
 import html
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import metadata, resources
-from pathlib import Path
 from platform import python_version
 from typing import Any, Final, Literal
 
@@ -14,9 +11,7 @@ import bokeh
 import numpy as np
 from bokeh.resources import Resources
 
-from workbook.lib.errors import BadInput
-
-__all__ = ("POLICY", "Component", "embedded", "how", "page", "write_page")
+__all__ = ("POLICY", "Component", "embedded", "how", "page")
 
 Component = Literal["bokeh", "bokeh-widgets", "bokeh-tables"]
 POLICY: Final = (
@@ -115,30 +110,3 @@ def _own_version() -> str:
         return metadata.version("memslot-workbook")
     except metadata.PackageNotFoundError:
         return "(not installed)"
-
-
-def write_page(path: Path, text: str) -> None:
-    """Write a page so that the file is always complete: the old one or the new one.
-
-    Raises
-    ------
-    BadInput
-        It cannot be written.
-    """
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-        ) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).chmod(0o644)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise BadInput(
-            f"{path} cannot be written ({error.strerror}): give --output a file in a folder that exists"
-        ) from error

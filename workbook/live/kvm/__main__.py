@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from workbook.lib.errors import BadInput, WorkbookError
+from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
+from workbook.live.measuring import ended
 from workbook.live.progress_bar import progress_bar
-from workbook.live.report_file import check_output, write_report
+from workbook.live.report_file import write_report
+from workbook.whole_file import check_writable
 
 from . import Layout, Measurement, Timing, measure, this_host, time_slots
 from .device import DEVICE, KvmDevice, Progress
@@ -132,7 +134,8 @@ def _time_all(
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if options.random < 0 or options.seed < 0:
         raise BadInput("--random and --seed must be 0 or more")
-    check_output(options.output)
+    if options.output:
+        check_writable(options.output)
     with KvmDevice(options.device):
         pass  # refuse before anything is printed
     plan = _plan(options)
@@ -152,14 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments`; return its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options, arguments)
-    except WorkbookError as error:
-        print(f"workbook.live.kvm: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("workbook.live.kvm: interrupted; all memslots have been given back", file=sys.stderr)
-        return 130
+    return ended(lambda: _run(options, arguments), "workbook.live.kvm", given_back="all memslots have been given back")
 
 
 if __name__ == "__main__":

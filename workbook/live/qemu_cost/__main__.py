@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from workbook.lib.errors import WorkbookError
 from workbook.lib.size import GiB, KiB, format_size, parse_size
 from workbook.live.binary import QemuBinary, find_qemu
 from workbook.live.kvm import this_host
 from workbook.live.kvm.host import kvm_parameters
+from workbook.live.measuring import ended
 from workbook.live.progress_bar import progress_bar
-from workbook.live.report_file import check_output, write_report
+from workbook.live.report_file import write_report
+from workbook.whole_file import check_writable
 
 from . import DeviceCost, Start, Update, measure_device, measure_update, time_start
 
@@ -48,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
-    check_output(options.output)
+    if options.output:
+        check_writable(options.output)
     qemu, size = find_qemu(options.qemu), parse_size(options.size, name="--size")
     plugged = tuple(one for one in PLUGGED if one < size)
     both = options.device == options.updates
@@ -142,14 +144,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments`; return its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options, arguments)
-    except WorkbookError as error:
-        print(f"workbook.live.qemu_cost: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("workbook.live.qemu_cost: interrupted; QEMU has been ended, all memory given back", file=sys.stderr)
-        return 130
+    return ended(
+        lambda: _run(options, arguments),
+        "workbook.live.qemu_cost",
+        given_back="QEMU has been ended, all memory given back",
+    )
 
 
 if __name__ == "__main__":
