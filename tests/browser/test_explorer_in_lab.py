@@ -4,6 +4,7 @@ Screenshots are left in `artefacts/`, which git ignores.
 """
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,12 @@ import pytest
 from conftest import watched_page
 from lab_page import explorer_in, open_notebook, pixels, put_notebook, wait_until_drawn
 from playwright.sync_api import Browser, Locator, Page, expect
+
+from workbook.lib.libvirt import write_domain
+from workbook.lib.outcome import Outcome
+from workbook.lib.presets import PRESETS
+from workbook.lib.rules import RULE_SETS
+from workbook.lib.slot_table import slot_csv
 
 SHOTS = Path(__file__).resolve().parents[2] / "artefacts"
 SCREENS = {"1280": (1280, 800, 1.0), "1920": (1920, 1080, 1.0), "1280-zoomed-150": (1280, 800, 1.5)}
@@ -88,6 +95,68 @@ def test_slider_by_keyboard(shared: Page, explorer: Locator) -> None:
     wait_until_drawn(shared, explorer, lambda now: now == before)
 
 
+def test_slider_by_mouse(shared: Page, explorer: Locator) -> None:
+    """A slider that is dragged changes sentence and picture on the way; one undo takes the whole drag back."""
+    before = pixels(explorer)
+    place = slider(explorer, "Requested size").bounding_box()
+    track = explorer.locator(".widget-hslider", has_text="Requested size").locator(".noUi-base").bounding_box()
+    assert place
+    assert track
+    at, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    shared.mouse.move(at, y)
+    shared.mouse.down()
+    seen = set()
+    for step in range(1, 9):
+        shared.mouse.move(at + (track["x"] + track["width"] - at) * step / 8, y)
+        shared.wait_for_timeout(120)
+        seen.add(sentence(explorer).inner_text())
+    shared.mouse.up()
+    assert len(seen) > 2
+    expect(sentence(explorer)).to_contain_text("500 of 500 memslots mapped")
+    wait_until_drawn(shared, explorer, lambda now: now != before)
+    explorer.get_by_role("button", name="Undo").click()
+    expect(sentence(explorer)).to_contain_text("6 of 500 memslots mapped")
+    wait_until_drawn(shared, explorer, lambda now: now == before)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_pictures_are_saved(shared: Page, explorer: Locator, tmp_path: Path, kind: str) -> None:
+    """The map is saved with its title and legend inside, and the page shows what it showed before."""
+    before = pixels(explorer)
+    with shared.expect_download() as download:
+        explorer.get_by_title(f"Save this picture as {kind.upper()}").first.click()
+    assert download.value.suggested_filename == f"memory-map.{kind}"
+    download.value.save_as(tmp_path / "picture")
+    content = (tmp_path / "picture").read_bytes()
+    if kind == "png":
+        assert content.startswith(b"\x89PNG")
+        assert len(content) > 10_000
+    else:
+        texts = set(re.findall(r">([^<>]+)</text>", content.decode()))
+        assert {"Guest-physical memory, rfc-2021", "boot RAM", "mapped, partly plugged", "not to scale"} <= texts
+        assert 'fill="#FFFFFF"' in content.decode()
+    wait_until_drawn(shared, explorer, lambda now: now == before)
+
+
+def test_files_are_saved(shared: Page, explorer: Locator, tmp_path: Path) -> None:
+    """The table, the command line, the domain and the state are files, and they are the model's."""
+    outcome = Outcome.of(PRESETS["cover-letter-reboot"].scenario)
+    assert outcome.layout
+    expected = {
+        "memslots.csv": slot_csv(outcome.layout),
+        "vm.sh": shlex.join(outcome.command_line) + "\n",
+        "vm.xml": write_domain(outcome.scenario, RULE_SETS["rfc-2021"]),
+        "scenario.json": outcome.scenario.to_json() + "\n",
+    }
+    explorer.get_by_role("tab", name="Save", exact=True).click()
+    for name, text in expected.items():
+        with shared.expect_download() as download:
+            explorer.get_by_role("link", name=name).click()
+        download.value.save_as(tmp_path / name)
+        assert (tmp_path / name).read_bytes().decode() == text
+    explorer.get_by_role("tab", name="Why").click()
+
+
 def test_timeline_by_keyboard(shared: Page, explorer: Locator) -> None:
     """Arrow keys on the timeline step through what happened; sentence, picture and title follow."""
     expect(explorer.get_by_text("4 of 4:")).to_be_visible()
@@ -117,6 +186,15 @@ def test_compare(shared: Page, explorer: Locator) -> None:
     expect(row).to_contain_text("qemu-10.0")
     expect(row).to_contain_text("rfc-2021")
     expect(explorer.get_by_role("row", name="memslots mapped 0 6")).to_contain_text("≠")
+    marked = explorer.locator(".memslots-differs")
+    expect(marked).to_have_count(0)
+    explorer.get_by_label("Accelerator").select_option("TCG")
+    expect(marked).to_contain_text("Accelerator")
+    explorer.get_by_role("button", name="Swap A and B").click()
+    expect(explorer.get_by_label("Rule set")).to_have_value("rfc-2021")
+    expect(explorer.get_by_role("row", name="memslots mapped 6 0")).to_contain_text("≠")
+    explorer.get_by_role("button", name="Swap A and B").click()
+    expect(explorer.get_by_label("Rule set")).to_have_value("qemu-10.0")
     a, b = boxes([explorer.get_by_role("heading", name=name, exact=True) for name in ("A", "B")])
     assert a["y"] == b["y"]
     assert a["x"] < b["x"]
@@ -138,6 +216,8 @@ def test_refusal_and_advice(shared: Page, explorer: Locator) -> None:
     expect(alert).to_be_visible()
     expect(alert).to_contain_text("this vhost backend would further restricts the overall number of memory slots")
     expect(sentence(explorer)).to_contain_text("QEMU does not start")
+    expect(explorer.get_by_text("What binds: vhost back end vu0 (8 memslots)")).to_be_visible()
+    expect(explorer.get_by_role("row", name="needed 509")).to_contain_text("this is too much")
     wait_until_drawn(shared, explorer, lambda now: now != before)
     SHOTS.mkdir(exist_ok=True)
     explorer.screenshot(path=SHOTS / "explorer-refused.png")

@@ -59,6 +59,9 @@ class Heading:
         self._title.visible = False
         plot.title = self._title
         self._legend = theme.dress_legend(Legend(items=[], orientation="horizontal", location="top_left"))
+        # hidden, not added when it is needed: a figure cannot take parts in while it is shown
+        self._legend.visible = False
+        plot.add_layout(self._legend, "above")
         plot.add_tools(*save_tools(plot, saved_as, page=theme.page, color=theme.muted, legend=self._legend))
         self._html = HTML(html="")
         self.root = Pane(elements=[self._html], styles={"padding": "6px 4px 2px"})

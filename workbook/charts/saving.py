@@ -19,7 +19,7 @@ _SAVE_JS: Final = """
     const longest = Math.max(...legend.items.map((one) => one.label.value.length))
     legend.ncols = Math.max(1, Math.floor(plot.inner_width / (34 + 7 * longest)))
     room += 24 * Math.ceil(legend.items.length / legend.ncols)
-    plot.above = [...plot.above, legend]
+    hidden.push(legend)
   }
   for (const one of hidden) one.visible = true
   plot.height = height + room
@@ -28,7 +28,6 @@ _SAVE_JS: Final = """
   await frame()
   const layer = view.export(kind)
   for (const one of hidden) one.visible = false
-  plot.above = plot.above.filter((one) => one !== legend)
   plot.height = height
   if (kind == "png") {
     const pen = layer.canvas.getContext("2d")
