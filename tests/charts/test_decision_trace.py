@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from workbook.charts import DecisionTrace
-from workbook.charts.decision_trace import DIRECT, NOTHING, binding_step, decision_trace_columns
+from workbook.charts.decision_trace import DIRECT, NOTHING, binding_step
 from workbook.lib.rules import RULE_SETS, Budget, Decision, TraceStep, get
 from workbook.lib.size import GiB, MiB
 
@@ -63,14 +63,30 @@ def test_binding_step_may_be_the_size() -> None:
 
 
 @pytest.mark.parametrize("rules", RULE_SETS)
-def test_columns_are_the_trace(rules: str) -> None:
-    """Every step of every rule set is a row with its value as the model prints it, and exactly one is binding."""
+def test_every_rule_set_has_a_binding_step(rules: str) -> None:
+    """Every step of every rule set is a line with its value as the model prints it, and exactly one is binding."""
+    chart = DecisionTrace()
     decision = get(rules).decide(ROOMY, 500 * GiB)
-    columns = decision_trace_columns(decision)
-    assert columns["name"] == [step.name for step in decision.trace]
-    assert columns["value"] == [step.shown for step in decision.trace]
-    assert columns["why"] == [step.why for step in decision.trace]
-    assert sum(map(bool, columns["binding"])) == 1
+    chart.update(decision)
+    _, *lines = chart.describe().splitlines()
+    assert [line.removesuffix(" <- decides") for line in lines] == [str(step) for step in decision.trace]
+    assert sum(line.endswith(" <- decides") for line in lines) == 1
+
+
+def test_reason_of_a_refusal() -> None:
+    """The numbers of a refusal are a table whose last row is too much; without numbers there is none."""
+    refusal = get("qemu-10.0").refusal(Budget(device_memory_size=GiB), get("single").decide(ROOMY, 4 * GiB))
+    assert refusal
+    cells = Cells()
+    cells.feed(DecisionTrace().reason(refusal.reason))
+    assert [row[:2] for row in cells.rows[1:]] == [
+        ["device memory", "1 GiB"],
+        ["in use", "0 B"],
+        ["device size", "4 GiB"],
+        ["needed", "4 GiB"],
+    ]
+    assert [row[0] for row in cells.rows if "this is too much" in row[-1]] == ["needed"]
+    assert DecisionTrace().reason(()) == ""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

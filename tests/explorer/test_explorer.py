@@ -55,7 +55,7 @@ def click(button: widgets.Button) -> None:
 
 def shown(explorer: Explorer, name: str) -> Explorer:
     """The explorer with a preset, as if nothing had happened."""
-    explorer.panel._device.value = None
+    explorer.panel._device.value = ""
     explorer.view._tabs.selected_index = 0
     explorer.scenario = PRESETS[name].scenario
     explorer._sent = True

@@ -12,7 +12,7 @@ from workbook.lib.trace import TraceStep
 
 from .theme import FONT, Theme, ThemeName, theme_of
 
-__all__ = ("DecisionTrace", "binding_step", "decision_trace_columns")
+__all__ = ("DecisionTrace", "binding_step")
 
 NOTHING: Final = "No decision: nothing was cut into memslots."
 DIRECT: Final = "No decision: the RAM is mapped directly and completely, as one memslot."
@@ -37,18 +37,6 @@ def binding_step(decision: Decision) -> int | None:
     if found == counts[-1] and found and trace[found - 1].is_size:
         return found - 1
     return found
-
-
-def decision_trace_columns(decision: Decision | None) -> dict[str, list[str | bool]]:
-    """Return one row per step: its name, value as text, reason, and whether it is the binding one."""
-    steps: tuple[TraceStep, ...] = decision.trace if decision else ()
-    binding = binding_step(decision) if decision else None
-    return {
-        "name": [one.name for one in steps],
-        "value": [one.shown for one in steps],
-        "why": [one.why for one in steps],
-        "binding": [index == binding for index in range(len(steps))],
-    }
 
 
 class DecisionTrace:
@@ -95,9 +83,8 @@ class DecisionTrace:
         """Return the decision in one line, and the steps below it."""
         if self.decision is None or not self.decision.trace:
             return NOTHING if self.decision is None else DIRECT
-        columns = decision_trace_columns(self.decision)
-        steps = zip(columns["name"], columns["value"], columns["why"], columns["binding"], strict=True)
-        lines = [f"{name} = {value} ({why}){' <- decides' if binding else ''}" for name, value, why, binding in steps]
+        binding = binding_step(self.decision)
+        lines = [f"{one}{' <- decides' if index == binding else ''}" for index, one in enumerate(self.decision.trace)]
         whose = f"{self._title}: " if self._title else ""
         return "\n".join([whose + _result(self.decision), *lines])
 

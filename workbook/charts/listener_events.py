@@ -38,6 +38,8 @@ LEGEND: Final = {
 }
 NOTHING: Final = "Nothing changes: no region_del, no region_add."
 ROW: Final = 23
+LEAST: Final = 230
+"""Pixels that the toolbar needs."""
 MOST_ROWS: Final = 24
 """Rows that get their full height and a name; more of them share the space."""
 
@@ -215,7 +217,7 @@ class ListenerEvents:
         first = float(axis.place(min((one.range.start for one in self.changes), default=0)))
         self._places.update(start=first, end=axis.end, reset_start=first, reset_end=axis.end)
         self._rows.start = -max(rows, 1) - 0.6
-        self.figure.height = 90 + ROW * (1 + min(max(rows, 1), MOST_ROWS))
+        self.figure.height = max(LEAST, 90 + ROW * (1 + min(max(rows, 1), MOST_ROWS)))
         self._name_rows()
         for name, columns in self._columns(axis).items():
             show(self.sources[name], columns)

@@ -15,7 +15,7 @@ from .theme import ThemeName
 
 __all__ = ("OutcomeCharts",)
 
-_ROOM: Final = {"overhead": "3 1 380px", "budget": "2 1 300px"}
+_ROOM: Final = {"overhead": "1 1 330px", "budget": "1 1 330px"}
 """How the charts below the map share its width (CSS ``flex``); where they have less, one goes below the other."""
 
 

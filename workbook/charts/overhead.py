@@ -25,7 +25,7 @@ __all__ = ("Cases", "OverheadBars", "overhead_columns")
 Cases = Mapping[str, Cost] | Iterable[tuple[str, Cost]]
 HATCHES: Final = (" ", "/", ".", "\\", "x", "-", "+", "o")
 """Of the parts, in order; the column ``role`` names it."""
-ROOM: Final = 1.22
+ROOM: Final = 1.35
 """The axis goes on behind the longest bar, for its total."""
 
 
@@ -120,7 +120,7 @@ class OverheadBars:
         self.figure.ygrid.visible = False
         self.figure.yaxis.major_label_text_font_size = NORMAL
         self.figure.yaxis.major_tick_line_color = None
-        put_bytes_on(self.figure.xaxis[0], ticks=5)
+        put_bytes_on(self.figure.xaxis[0], ticks=3)
         place: dict[str, Any] = {"y": "case", "left": "left", "right": "right", "height": 0.6}
         bars = draw(self.figure, self.source, HBar(**place, fill_color="color", line_color=self.theme.page))
         looks = {one: Look(self.theme.page, self.theme.page, self.theme.text, one) for one in HATCHES}

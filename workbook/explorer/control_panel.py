@@ -40,9 +40,9 @@ class ControlPanel(widgets.VBox):
         self._scenario: Scenario | None = None
         self.controls: dict[str, Control] = controls_for(SETTINGS.values(), self._changed, complain)
         self._device = widgets.Dropdown(
-            options=[(_ALL, None)],
+            options=[(_ALL, "")],
             description="Turn for",
-            style={"description_width": "118px"},
+            style={"description_width": "128px"},
             layout=widgets.Layout(width="auto", min_width="0"),
             tooltip="Which device the controls below turn",
         )
@@ -54,15 +54,16 @@ class ControlPanel(widgets.VBox):
                 parts.insert(1, self._device)
             heading = widgets.HTML(f"<b>{html.escape(title)}</b>")
             groups.append(widgets.VBox([heading, *parts], layout=widgets.Layout(margin="0 0 8px 0")))
-        super().__init__(groups, layout=widgets.Layout(flex="0 0 340px", width="340px"))
+        super().__init__(groups, layout=widgets.Layout(flex="0 0 352px", width="352px"))
 
     def show(self, scenario: Scenario) -> None:
         """Show another scenario."""
         self._scenario = scenario
         names = [str(one.id) for one in virtio_mem_devices(scenario)]
-        options = ((_ALL, None), *((name, name) for name in names))
+        # not None for all of them: a drop-down shows nothing where its value is None
+        options = ((_ALL, ""), *((name, name) for name in names))
         if options != tuple(self._device.options):
-            chosen = self._device.value if self._device.value in names else None
+            chosen = self._device.value if self._device.value in names else ""
             self._device.options = options
             self._device.value = chosen
         self._device.layout.display = "none" if len(names) < 2 else ""
@@ -79,8 +80,7 @@ class ControlPanel(widgets.VBox):
     @property
     def device(self) -> str | None:
         """The device that is turned; None for all."""
-        chosen: str | None = self._device.value
-        return chosen
+        return self._device.value or None
 
     def _fill(self) -> None:
         if self._scenario is None:

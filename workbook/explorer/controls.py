@@ -14,7 +14,7 @@ from workbook.lib.size import format_size, parse_size
 
 __all__ = ("ChoiceControl", "Control", "CountControl", "FlagControl", "SizeControl", "control_for")
 
-_STYLE: Final = {"description_width": "118px"}
+_STYLE: Final = {"description_width": "128px"}
 _WIDE: Final = {"width": "auto", "min_width": "0"}
 _STRETCHED: Final = {**_WIDE, "flex": "1 1 auto"}
 CUSTOM: Final = "custom"
@@ -221,7 +221,7 @@ class FlagControl:
         self.widget = widgets.Checkbox(
             description=setting.label,
             indent=False,
-            layout=widgets.Layout(width="auto", margin="0 0 0 126px"),
+            layout=widgets.Layout(width="auto", margin="0 0 0 136px"),
             tooltip=setting.help,
         )
         self.widget.observe(self._on_change, "value")

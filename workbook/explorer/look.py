@@ -19,7 +19,7 @@ _CSS: Final = r"""
 .memslots-table tbody tr { border-top: 1px solid var(--jp-border-color2, #e0e0e0); }
 .memslots-table tr[aria-current] { font-weight: 600; background: var(--jp-layout-color2, #eee); }
 .memslots-differs .widget-label, .memslots-differs.widget-checkbox label {
-    color: var(--jp-brand-color1, #0072b2); font-weight: 600; }
+    color: var(--jp-brand-color1, #0072b2); }
 .memslots-differs .widget-label::before, .memslots-differs.widget-checkbox label span::before { content: "\2260\00a0"; }
 .memslots-advice button { height: auto; white-space: normal; text-align: left; line-height: 1.35; padding: 4px 10px; }
 .memslots-tabs > .lm-TabBar, .memslots-tabs > .lm-TabBar > .lm-TabBar-content { overflow: visible; flex-wrap: wrap; }

@@ -27,6 +27,9 @@ class TraceStep:
             return format_size(int(self.value))
         return f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:.6g}"
 
+    def __str__(self) -> str:
+        return f"{self.name} = {self.shown} ({self.why})"
+
 
 @dataclass
 class Trace:
