@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from workbook.explorer import Explorer
-from workbook.explorer.control_panel import DIFFERS
-from workbook.explorer.controls import CUSTOM
+from workbook.explorer.controls import CUSTOM, DIFFERS
 from workbook.explorer.explorer import CHOOSE
 from workbook.explorer.outcome_view import Theme
 from workbook.lib.errors import BadInput
@@ -335,6 +334,10 @@ def test_swap_turns_the_other_one() -> None:
 
     differ = {"device_size", "requested_size", "maxmem", "ram_slots", "chipset"}
     assert marked() == differ
+    assert DIFFERS not in explorer._rules.widget._dom_classes
+    explorer.turn("rules", "qemu-10.0")
+    assert DIFFERS in explorer._rules.widget._dom_classes
+    click(explorer.buttons["undo"])
     before = explorer.compared
     click(explorer._swap)
     assert explorer.compared == before[::-1]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from workbook.explorer.controls import Control, SizeControl, controls_for
+from workbook.explorer.controls import Control, SizeControl, controls_for, mark
 from workbook.lib.errors import BadInput
 from workbook.lib.scenario import Scenario
 from workbook.lib.settings import SETTINGS, Setting, virtio_mem_devices
@@ -20,8 +20,6 @@ _GROUPS: Final = {
     "What they cost": ("tdp_mmu", "smm", "nested"),
 }
 _ALL: Final = "all devices"
-DIFFERS: Final = "memslots-differs"
-"""CSS class of a control whose setting differs from what it is compared with."""
 
 
 class ControlPanel(widgets.VBox):
@@ -72,10 +70,7 @@ class ControlPanel(widgets.VBox):
     def mark(self, names: Collection[str]) -> None:
         """Mark the controls of these settings, and no others."""
         for name, control in self.controls.items():
-            if name in names:
-                control.widget.add_class(DIFFERS)
-            else:
-                control.widget.remove_class(DIFFERS)
+            mark(control, differs=name in names)
 
     @property
     def device(self) -> str | None:

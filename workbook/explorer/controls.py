@@ -12,12 +12,14 @@ from workbook.lib.errors import BadInput
 from workbook.lib.settings import Setting
 from workbook.lib.size import format_size, parse_size
 
-__all__ = ("ChoiceControl", "Control", "CountControl", "FlagControl", "SizeControl", "control_for")
+__all__ = ("ChoiceControl", "Control", "CountControl", "FlagControl", "SizeControl", "control_for", "mark")
 
 _STYLE: Final = {"description_width": "128px"}
 _WIDE: Final = {"width": "auto", "min_width": "0"}
 _STRETCHED: Final = {**_WIDE, "flex": "1 1 auto"}
 CUSTOM: Final = "custom"
+DIFFERS: Final = "memslots-differs"
+"""CSS class of a control whose setting differs from what it is compared with."""
 
 
 class Control(Protocol):
@@ -30,6 +32,14 @@ class Control(Protocol):
 
     def enable(self, *, there: bool) -> None:
         """Let the user turn it, or not where the scenario has nothing of the kind."""
+
+
+def mark(control: Control, *, differs: bool) -> None:
+    """Mark a control whose setting differs from what it is compared with, or take the mark away."""
+    if differs:
+        control.widget.add_class(DIFFERS)
+    else:
+        control.widget.remove_class(DIFFERS)
 
 
 Changed = Callable[[Any], None]

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from workbook.comparison import difference, differing
 from workbook.explorer.control_panel import ControlPanel
-from workbook.explorer.controls import Control, control_for
+from workbook.explorer.controls import Control, control_for, mark
 from workbook.explorer.figure import Displayed, Figure
 from workbook.explorer.look import ALERT, styled
 from workbook.explorer.outcome_view import OutcomeView, Theme
@@ -318,7 +318,9 @@ class Explorer(Displayed):
         self._arrange()
         self.panel.show(self.scenario)
         other = self._state.other
-        self.panel.mark(set() if other is None else {one.name for one in differing(self.scenario, other)})
+        differ = set() if other is None else {one.name for one in differing(self.scenario, other)}
+        self.panel.mark(differ)
+        mark(self._rules, differs="rules" in differ)
         self._rules.show(self.scenario.rules)
         self.saved.value = self.scenario.to_json()
         self.buttons["undo"].disabled = not self._past
