@@ -1,0 +1,57 @@
+"""Headings: title and legend as text above a figure, and inside it for saved pictures."""
+
+import pytest
+
+from workbook.charts import ListenerEvents, MemoryMap, OverheadBars, SlotBudget
+from workbook.charts.heading import Heading
+from workbook.charts.theme import THEMES, Theme, theme_of
+from workbook.lib.overhead import KvmHost
+from workbook.lib.size import GiB
+
+PAGES = pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
+
+
+def html(heading: Heading) -> str:
+    """What stands above the figure."""
+    return str(heading._html.html)
+
+
+@PAGES
+def test_title_and_legend_are_text(theme: Theme) -> None:
+    """Every entry of the legend stands in the text, with a swatch that screen readers pass over."""
+    plot = theme.figure()
+    heading = Heading(plot, theme, "name", "Title", {"mapped": theme.look("full"), "empty": theme.look("empty")})
+    text = html(heading)
+    assert text.count("aria-hidden='true'") == 2
+    assert all(words in text for words in ("Title", "mapped", "empty", theme.look("full").fill, theme.text))
+
+
+def test_texts_are_escaped() -> None:
+    """A name of a user's own cannot become markup."""
+    theme = theme_of("light")
+    text = html(Heading(theme.figure(), theme, "name", "<b>", {"a < b": theme.look("full")}))
+    assert "<b>" not in text
+    assert "a &lt; b" in text
+
+
+@pytest.mark.parametrize("chart", [MemoryMap(), OverheadBars(), SlotBudget(), ListenerEvents()])
+def test_inside_for_saved_pictures(chart: MemoryMap | OverheadBars | SlotBudget | ListenerEvents) -> None:
+    """Title and legend are inside the figure too, hidden and the same."""
+    if isinstance(chart, OverheadBars):
+        chart.update({"now": KvmHost().metadata([GiB])})
+    [legend], title = chart.figure.legend, chart.figure.title
+    assert not legend.visible
+    assert not title.visible
+    assert title.text in html(chart._heading)
+    for item in legend.items:
+        assert item.label["value"] in html(chart._heading)
+        assert not any(one.visible for one in item.renderers)
+
+
+@PAGES
+def test_every_hatch_has_a_swatch(theme: Theme) -> None:
+    """What has a hatch in the picture has stripes or dots in the legend; what has none is plain."""
+    for role, look in theme.looks.items():
+        text = html(Heading(theme.figure(), theme, "name", "", {role: look}))
+        background = text[text.index("background:") :]
+        assert ("repeating" in background or "radial" in background) == (look.hatch != " "), role
