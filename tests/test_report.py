@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from hypothesis import given, strategies as st
 
+from workbook.charts.memory_map import NOT_STARTED
 from workbook.data import cover_letter
 from workbook.lib.outcome import Outcome
 from workbook.lib.presets import PRESETS
@@ -187,13 +188,36 @@ def test_every_position_is_what_the_model_says(small: tuple[Grid, Any]) -> None:
     assert seen == len(frames)
 
 
+def test_refused_positions_come_first() -> None:
+    """Where the first positions do not start, nothing of a later one is drawn in them, and the notice stands there."""
+    scenario = SETTINGS["vhost_slots"].put(PRESETS["kata-virtiofsd"].scenario, 1, None)
+    made, grid = (
+        panel(scenario, story_of_scenario(scenario), detail="brief", name="vm"),
+        Grid.around(scenario, detail="brief"),
+    )
+    reader = Reader(made.data)
+    frames = [
+        *((scenario, rules, made.data["steps"][0][index]) for index, rules in enumerate(grid.rules)),
+        *((*grid.at(at), frame) for at, frame in zip(grid.positions(), reader.grid.values(), strict=True)),
+    ]
+    refused = 0
+    for played, rules, frame in frames:
+        outcome, sources = Outcome.of(played, rules), reader.sources(frame)
+        [notice] = [one["text"] for one in sources if one.keys() == {"x", "y", "text"}]
+        assert notice == ([] if outcome.layout else [NOT_STARTED])
+        states = next(one["state"] for one in sources if "offset" in one)
+        assert sum(state > 0 for state in states) == outcome.used
+        refused += outcome.layout is None
+    assert 0 < refused < len(frames)
+
+
 def test_dark_theme_has_other_colours_and_the_same_numbers(small: tuple[Grid, Any]) -> None:
     """What is drawn differs in colours only between the themes."""
     _, data = small
     light, dark = (Reader(data, theme).sources(len(data["shown"]) - 1) for theme in ("light", "dark"))
     differing = {name for a, b in zip(light, dark, strict=True) for name in a if a[name] != b[name]}
     assert "fill" in differing
-    assert differing <= {"fill", "line", "hatch", "alpha", "color", "inside", "outside", "text_color"}
+    assert differing <= {"fill", "line", "alpha", "color", "inside", "outside", "text_color"}
 
 
 def test_requests_end_at_the_size_of_the_device() -> None:

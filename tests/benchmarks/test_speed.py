@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from workbook.charts import MemoryMap, OverheadBars, SlotBudget
+from workbook.charts import OutcomeCharts
 from workbook.lib.outcome import Outcome
 from workbook.lib.presets import PRESETS
 from workbook.lib.scenario import Action
@@ -16,14 +16,11 @@ def test_explorer_recomputation_with_1024_memslots(benchmark: Any) -> None:
     """One recomputation of the explorer: the model, its texts and the data of every chart, 1,024 mapped slots."""
     everything = (Action(op="request_size", dev="vm0", size=TiB), Action(op="settle", dev="vm0"))
     scenario = replace(PRESETS["one-tib"].scenario, actions=everything)
-    memory_map, overhead, budget = MemoryMap(), OverheadBars(), SlotBudget()
+    charts = OutcomeCharts()
 
     def recompute() -> Outcome:
         outcome = Outcome.of(scenario)
-        assert outcome.layout is not None
-        memory_map.update(outcome.layout)
-        budget.update(outcome.layout.consumers)
-        overhead.update((("single", outcome.single.cost), (outcome.rules, outcome.cost)))
+        charts.update(outcome)
         return outcome
 
     assert benchmark(recompute).used == 1024

@@ -55,3 +55,14 @@ def test_every_hatch_has_a_swatch(theme: Theme) -> None:
         text = html(Heading(theme.figure(), theme, "name", "", {role: look}))
         background = text[text.index("background:") :]
         assert ("repeating" in background or "radial" in background) == (look.hatch != " "), role
+
+
+def test_another_legend_leaves_nothing_behind() -> None:
+    """However often the legend changes, the figure has a sample for each of its entries and no more."""
+    chart = OverheadBars()
+    chart.update({"now": KvmHost().metadata([GiB])})
+    before = len(chart.figure.renderers)
+    for _ in range(3):
+        chart.update({})
+        chart.update({"now": KvmHost().metadata([GiB])})
+    assert len(chart.figure.renderers) == before

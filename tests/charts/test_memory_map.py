@@ -218,3 +218,16 @@ def test_surplus_memslots_are_not_drawn() -> None:
     slots = memory_map_columns(layout, axis, LIGHT)["slots"]
     assert len(slots["index"]) < device.decision.count
     assert axis.address(slots["right"]).max() == device.start + device.size
+
+
+@pytest.mark.parametrize("requested", [0, 20 * GiB, 500 * GiB])
+def test_plugged_is_written_where_there_is_room(requested: int) -> None:
+    """With nothing plugged its label stands behind the request; where that reaches the end, at the device's start."""
+    machine = Machine.from_qemu_args(COVER_LETTER, rules="rfc-2021", kvm_slots=32764)
+    machine.request_size("vm0", requested)
+    layout = machine.picture
+    labels = memory_map_columns(layout, axis_of(layout), LIGHT)["labels"]
+    row = labels["text"].index("0 B plugged")
+    start = layout.devices[0].start
+    assert labels["right"][row] == start + (requested if requested < 500 * GiB else 0)
+    assert labels["until"][row] > labels["right"][row]

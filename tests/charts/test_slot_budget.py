@@ -54,7 +54,7 @@ def test_over_commit_is_distinct() -> None:
     data = chart.source.data
     assert data["role"] == ["boot", "used", "reserved", "over"]
     assert data["left"][-1] == 100
-    assert len(set(zip(data["fill"], data["hatch"], strict=True))) == 4
+    assert len(set(data["role"])) == 4
     assert chart.figure.x_range.end == data["right"][-1] > 100
     assert "19 TOO MANY" in chart.describe()
 

@@ -10,7 +10,7 @@ from workbook.lib.advice import advise, binding
 from workbook.lib.outcome import Outcome
 from workbook.lib.presets import PRESETS
 from workbook.lib.rules import RULE_SETS, get
-from workbook.lib.scenario import Scenario
+from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.settings import SETTINGS
 from workbook.lib.size import GiB, TiB
 
@@ -133,3 +133,18 @@ def test_unknown_rules_give_no_advice() -> None:
 def test_what_binds_is_named(scenario: Scenario, binds: str) -> None:
     """The consumer or the space that stands in the way is named, with its number of memslots."""
     assert binding(advise(Outcome.of(scenario))) == binds
+
+
+def test_the_back_end_with_the_fewest_is_named() -> None:
+    """Of several back ends, named or not, the one with the fewest memslots is named; 0 memslots are 0."""
+    scenario = PRESETS["vhost-after"].scenario
+    *memory, _ = scenario.devices
+    for limits, words in (
+        ((64, 600), "vhost back end (unnamed) (64 memslots)"),
+        ((600, 1), "vhost back end (unnamed) (1 memslot)"),
+    ):
+        backends = tuple(VhostDevice(id=None, slots=limit) for limit in limits)
+        assert binding(advise(Outcome.of(replace(scenario, devices=(*memory, *backends))))) == words
+    named = VhostDevice(id="fs0", slots=0)
+    found = advise(Outcome.of(replace(scenario, devices=(*memory, named))))
+    assert binding(found) == "vhost back end fs0 (0 memslots)"

@@ -300,6 +300,9 @@ def test_machine_from_libvirt_decides() -> None:
     assert Machine.from_libvirt(KUBEVIRT).devices[0].decision.count == 1
     assert machine.info_mtree() == again.info_mtree()
     assert "ua-hotplug" in machine.libvirt_xml()
+    machine.device_del("ua-data")
+    machine.device_add("vhost-user-fs-pci", "ua-data")
+    assert machine.vhosts[-1].backend.limit == 509
 
 
 @pytest.mark.parametrize(

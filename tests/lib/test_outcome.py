@@ -17,6 +17,10 @@ from workbook.lib.settings import SETTINGS
 from workbook.lib.size import GiB, TiB
 
 TWENTY = PRESETS["cover-letter-20g"].scenario
+ALWAYS_REFUSED: tuple[tuple[str, dict[str, int]], ...] = (
+    ("one-tib", {"maxmem": 64 * GiB}),
+    ("kubevirt-dpdk", {"devices": 8}),
+)
 
 
 def test_an_outcome_is_what_the_machine_shows() -> None:
@@ -128,15 +132,15 @@ def test_vary_plays_once_for_every_value() -> None:
     ],
 )
 def test_reason_of_a_refusal_is_too_large(name: str, turned: dict[str, int], rules: str) -> None:
-    """Where QEMU refuses for numbers, the last of them exceeds the one that it is compared with."""
+    """Where QEMU refuses, the last of the numbers exceeds the one that it is compared with."""
     scenario = PRESETS[name].scenario
     for setting, value in turned.items():
         scenario = SETTINGS[setting].put(scenario, value, None)
     problem = Outcome.of(scenario, rules).problem
-    if problem is None or not problem.reason:
+    if problem is None:
+        assert (name, turned) not in ALWAYS_REFUSED
         return
     *given, needed = problem.reason
     compared = needed.why.rpartition("more than ")[2].removeprefix("the ")
     [*_, bound] = [one.value for one in given if one.name == compared]
-    assert needed.name == "needed"
     assert needed.value > bound

@@ -10,7 +10,7 @@ from workbook.lib.rules.base import Decision
 from workbook.lib.size import format_size
 from workbook.lib.trace import TraceStep
 
-from .theme import FONT, Theme, ThemeName, theme_of
+from .theme import PLAIN_FONT, Theme, ThemeName, theme_of
 
 __all__ = ("DecisionTrace", "binding_step")
 
@@ -71,7 +71,7 @@ class DecisionTrace:
         if decision is None or not decision.trace:
             words = NOTHING if decision is None else DIRECT
             name = f"{escape(title)}: " if title else ""
-            return f"<p style='color:{self.theme.text};font-family:{_QUOTED_FONT}'>{name}{words}</p>"
+            return f"<p style='color:{self.theme.text};font-family:{PLAIN_FONT}'>{name}{words}</p>"
         whose = f"{title}: " if title else ""
         return _table(decision.trace, binding_step(decision), f"{whose}why {_result(decision)}", self.theme)
 
@@ -87,9 +87,6 @@ class DecisionTrace:
         lines = [f"{one}{' <- decides' if index == binding else ''}" for index, one in enumerate(self.decision.trace)]
         whose = f"{self._title}: " if self._title else ""
         return "\n".join([whose + _result(self.decision), *lines])
-
-
-_QUOTED_FONT: Final = escape(FONT.replace("'", ""))
 
 
 def _result(decision: Decision) -> str:
@@ -117,7 +114,7 @@ def _table(
         for name, style in (("step", cell), ("value", number), ("how it comes about", cell))
     )
     return (
-        f"<table style='border-collapse:collapse;color:{theme.text};font:12px/1.35 {_QUOTED_FONT};margin:4px 0 12px'>"
+        f"<table style='border-collapse:collapse;color:{theme.text};font:12px/1.35 {PLAIN_FONT};margin:4px 0 12px'>"
         f"<caption style='caption-side:top;text-align:left;font-size:14px;font-weight:700;padding:2px 0 6px;"
         f"color:{theme.text}'>{escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

@@ -40,6 +40,7 @@ from .theme import (
     BLACK,
     BLUE,
     FONT,
+    HATCH,
     NORMAL,
     ORANGE,
     PURPLE,
@@ -51,7 +52,6 @@ from .theme import (
     Look,
     ThemeName,
     painted,
-    styled,
     theme_of,
 )
 
@@ -332,7 +332,13 @@ class DesignSpace:
         return bar
 
 
-_HATCHED: Final = styled(fill_color=None, fill_alpha=1.0, line_color=None)
+_HATCHED: Final[dict[str, Any]] = {
+    **HATCH,
+    "fill_color": None,
+    "line_color": None,
+    "hatch_pattern": "hatch",
+    "hatch_color": "line",
+}
 
 
 def _mapper(quantity: Quantity) -> LogColorMapper | LinearColorMapper:

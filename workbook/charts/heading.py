@@ -4,9 +4,9 @@ Text outside the canvas wraps on a narrow page, is found by screen readers, and 
 data, which takes longer than most data. A picture that is saved has both inside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, Quad
@@ -16,7 +16,11 @@ from bokeh.models.ui import Pane
 from bokeh.plotting import figure
 
 from .saving import save_tools
-from .theme import FONT, LARGE, SMALL, Look, Theme, draw, painted
+from .theme import LARGE, PLAIN_FONT, SMALL, Look, Theme, draw, painted
+
+if TYPE_CHECKING:
+    # generic for type checkers only
+    from bokeh.models.renderers import GlyphRenderer
 
 __all__ = ("Heading",)
 
@@ -55,6 +59,7 @@ class Heading:
     ) -> None:
         self._plot, self._theme = plot, theme
         self._looks: dict[str, Look] = {}
+        self._samples: list[GlyphRenderer[Any]] = []
         self._title = theme.title()
         self._title.visible = False
         plot.title = self._title
@@ -71,16 +76,19 @@ class Heading:
         """Show another title, and another legend (words -> how it is drawn) where one is given."""
         if looks is not None and looks != self._looks:
             self._looks = dict(looks)
-            self._legend.items = _items(self._plot, looks)
+            self._plot.renderers = [one for one in self._plot.renderers if one not in self._samples]
+            self._samples = _samples(self._plot, looks.values())
+            pairs = zip(looks, self._samples, strict=True)
+            self._legend.items = [LegendItem(label=value(words), renderers=[one]) for words, one in pairs]
         self._title.text = title
         self._html.html = _html(title, self._looks, self._theme)
 
 
-def _items(plot: figure, looks: Mapping[str, Look]) -> list[LegendItem]:
+def _samples(plot: figure, looks: Iterable[Look]) -> "list[GlyphRenderer[Any]]":
+    """Return hidden glyphs out of sight, one for each entry of a legend."""
     outside = ColumnDataSource({"at": [-1e9]})
     at: dict[str, Any] = dict.fromkeys(("left", "right", "bottom", "top"), "at")
-    samples = {words: draw(plot, outside, Quad(**at, **painted(look)), visible=False) for words, look in looks.items()}
-    return [LegendItem(label=value(words), renderers=[sample]) for words, sample in samples.items()]
+    return [draw(plot, outside, Quad(**at, **painted(look)), visible=False) for look in looks]
 
 
 def _html(title: str, looks: Mapping[str, Look], theme: Theme) -> str:
@@ -89,9 +97,8 @@ def _html(title: str, looks: Mapping[str, Look], theme: Theme) -> str:
         f"<span style='{entry}'><span aria-hidden='true' style='{_swatch(look)}'></span>{escape(words)}</span>"
         for words, look in looks.items()
     )
-    font = escape(FONT.replace("'", ""))
     return (
-        f"<div style='color:{theme.text};font:{SMALL}/1.35 {font}'>"
+        f"<div style='color:{theme.text};font:{SMALL}/1.35 {PLAIN_FONT}'>"
         f"<div style='font-size:{LARGE};font-weight:700;margin-bottom:3px'>{escape(title)}</div>"
         f"<div style='display:flex;flex-wrap:wrap;gap:2px 14px'>{entries}</div></div>"
     )

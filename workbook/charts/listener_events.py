@@ -24,7 +24,19 @@ from .heading import Heading
 from .memory_map_columns import gap_columns, hex_range
 from .size_text import shown_size
 from .sources import show
-from .theme import NORMAL, Theme, ThemeName, draw, hover, painted, styled, text_style, theme_of, zoom_tools
+from .theme import (
+    NORMAL,
+    Theme,
+    ThemeName,
+    draw,
+    draw_hatches,
+    hover,
+    painted,
+    styled,
+    text_style,
+    theme_of,
+    zoom_tools,
+)
 
 __all__ = ("ListenerEvents", "events_in_words", "listener_columns", "missing_for_a_moment")
 
@@ -86,6 +98,7 @@ def listener_columns(changes: Sequence[Change], axis: BrokenAxis, theme: Theme) 
         "size": [shown_size(one.size) for one in ranges],
         "bytes": [one.size for one in ranges],
         "memory": [f"{one.region.name} +{one.offset:#x}" for one in ranges],
+        "role": [ROLES[one.kind] for one in changes],
         **theme.columns([ROLES[one.kind] for one in changes]),
     }
 
@@ -194,7 +207,9 @@ class ListenerEvents:
     def _draw(self) -> None:
         plot, sources = self.figure, self.sources
         across: dict[str, Any] = {"left": "left", "right": "right"}
-        events = draw(plot, sources["events"], Quad(**across, bottom="bottom", top="top", **styled()))
+        place = {**across, "bottom": "bottom", "top": "top"}
+        events = draw(plot, sources["events"], Quad(**place, **styled()))
+        draw_hatches(plot, sources["events"], Quad, place, {role: self.theme.look(role) for role in ROLES.values()})
         missing = draw(
             plot, sources["missing"], Quad(**across, bottom=-0.3, top=0.4, **painted(self.theme.look("over")))
         )

@@ -151,7 +151,8 @@ class MemoryMap:
         boxes = draw(plot, sources["boxes"], _boxes())
         draw_hatches(plot, sources["boxes"], Quad, _BOXES, {role: self.theme.look(role) for role in BOX_ROLES})
         slots = self._draw_slots()
-        gaps = plot.add_glyph(
+        gaps = draw(
+            plot,
             sources["gaps"],
             Quad(left="left", right="right", bottom=_BOTTOM, top=_TOP - 0.75, **painted(self.theme.look("gap"))),
         )
@@ -316,4 +317,4 @@ def _described(device: DeviceLayout) -> str:
 
 
 def _boxes(**more: Any) -> Quad:
-    return Quad(**_BOXES, **styled(hatch_pattern=None, hatch_color=None, **more))
+    return Quad(**_BOXES, **styled(**more))

@@ -333,8 +333,9 @@ def label_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
             if len(device.plugged) == 1:
                 begin = device.start + int(device.plugged[0, 0])
             else:
-                # text over several extents, or across the marker of the request, could not be read
-                begin = plugged_end = max(plugged_end, device.start + device.requested_size)
+                # text over several extents could not be read, nor across the marker of the request where there is room
+                marker = device.start + device.requested_size
+                begin = plugged_end = marker if plugged_end < marker < behind else plugged_end
             rows.append((text, "", begin, plugged_end, room, _Y["plugged"], False, "plugged"))
     for low, high in axis.gaps.astype(np.int64).tolist():
         length = format_size(high - low, digits=2)

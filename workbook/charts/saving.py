@@ -21,14 +21,17 @@ _SAVE_JS: Final = """
     room += 24 * Math.ceil(legend.items.length / legend.ncols)
     hidden.push(legend)
   }
-  for (const one of hidden) one.visible = true
-  plot.height = height + room
-  await frame()
-  await frame()
-  await frame()
-  const layer = view.export(kind)
-  for (const one of hidden) one.visible = false
-  plot.height = height
+  let layer
+  try {
+    for (const one of hidden) one.visible = true
+    plot.height = height + room
+    await frame()
+    await frame()
+    layer = view.export(kind)
+  } finally {
+    for (const one of hidden) one.visible = false
+    plot.height = height
+  }
   if (kind == "png") {
     const pen = layer.canvas.getContext("2d")
     pen.setTransform(1, 0, 0, 1, 0, 0)

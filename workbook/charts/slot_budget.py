@@ -121,7 +121,7 @@ class SlotBudget:
         self.figure.xaxis.ticker = AdaptiveTicker(base=10, mantissas=[1, 2.5, 5], desired_num_ticks=4)
         self.figure.xaxis.formatter = CustomJSTickFormatter(code="return `${tick.toLocaleString('en')} %`")
         place: dict[str, Any] = {"y": "y", "left": "left", "right": "right", "height": 0.3}
-        bars = draw(self.figure, self.source, HBar(**place, **styled(hatch_pattern=None, hatch_color=None)))
+        bars = draw(self.figure, self.source, HBar(**place, **styled()))
         draw_hatches(self.figure, self.source, HBar, place, {role: self.theme.look(role) for role in PARTS})
         self.figure.add_layout(Span(location=100, dimension="height", line_color=self.theme.text, line_width=1.5))
         for column, y, size, weight in (("name", "above", NORMAL, "bold"), ("numbers", "below", SMALL, "normal")):

@@ -42,6 +42,7 @@ __all__ = (
     "HATCH",
     "LARGE",
     "NORMAL",
+    "PLAIN_FONT",
     "SMALL",
     "THEMES",
     "Look",
@@ -59,10 +60,11 @@ __all__ = (
 
 ThemeName = Literal["light", "dark"]
 FONT: Final = "system-ui, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+PLAIN_FONT: Final = FONT.replace("'", "")
+"""The same without quotes, for style attributes."""
 SMALL: Final = "11px"
 NORMAL: Final = "12px"
 LARGE: Final = "14px"
-_QUOTE: Final = "'"
 _HOVER_NAME, _HOVER_TEXT = "#5A6068", "#1A1C1F"  # Bokeh's hover box is white on every page
 HATCH: Final[dict[str, Any]] = {"hatch_alpha": 0.45, "hatch_scale": 7.0}
 
@@ -126,7 +128,6 @@ class Theme:
         return {
             "fill": [one.fill for one in looks],
             "line": [one.line for one in looks],
-            "hatch": [one.hatch for one in looks],
             "alpha": [one.alpha for one in looks],
         }
 
@@ -210,16 +211,16 @@ def text_style(**more: Any) -> dict[str, Any]:
 
 def painted(look: Look) -> dict[str, Any]:
     """Return the properties of an area glyph that is drawn like that."""
-    return {**HATCH, "fill_color": look.fill, "fill_alpha": look.alpha, **_bordered(look.line, look.hatch)}
+    colours = {"fill_color": look.fill, "fill_alpha": look.alpha, "line_color": look.line, "hatch_color": look.line}
+    return {**HATCH, **colours, "hatch_pattern": look.hatch}
 
 
 def styled(**more: Any) -> dict[str, Any]:
-    """Return the properties of an area glyph whose style is in the columns of `Theme.columns`; `more` goes on top."""
-    return {**HATCH, "fill_color": "fill", "fill_alpha": "alpha", **_bordered("line", "hatch"), **more}
+    """Return the properties of an area glyph whose style is in the columns of `Theme.columns`; `more` goes on top.
 
-
-def _bordered(line: str, hatch: str) -> dict[str, Any]:
-    return {"line_color": line, "hatch_color": line, "hatch_pattern": hatch}
+    Without a hatch: `draw_hatches` draws those.
+    """
+    return {"fill_color": "fill", "fill_alpha": "alpha", "line_color": "line", **more}
 
 
 def hover(rows: Sequence[tuple[str, str]], **more: Any) -> HoverTool:
@@ -230,7 +231,7 @@ def hover(rows: Sequence[tuple[str, str]], **more: Any) -> HoverTool:
         f"<td style='{cell};color:{_HOVER_TEXT}'>{shown}</td></tr>"
         for name, shown in rows
     )
-    font = f"{NORMAL} {FONT.replace(_QUOTE, '')}"
+    font = f"{NORMAL} {PLAIN_FONT}"
     table = f"<table style='max-width:360px;font:{font};border-collapse:collapse'>{body}</table>"
     return HoverTool(tooltips=table, show_arrow=False, visible=False, **more)
 

@@ -95,13 +95,17 @@ def _ladders(scenario: Scenario, rules: RuleSet) -> Iterator[tuple[str, Iterator
 def _fewest(scenario: Scenario) -> str:
     """Name the vhost back end with the fewest memslots."""
     backends = [one for one in scenario.devices if isinstance(one, VhostDevice)]
-    limits = {one.id or "unnamed": _limit(one) for one in backends}
-    name = min(limits, key=lambda one: limits[one], default="")
-    return f"vhost back end {name} ({limits[name]:,} memslots)" if name else ""
+    if not backends:
+        return ""
+    fewest = min(backends, key=_limit)
+    limit = _limit(fewest)
+    return f"vhost back end {fewest.id or '(unnamed)'} ({limit:,} {'memslot' if limit == 1 else 'memslots'})"
 
 
 def _limit(device: VhostDevice) -> int:
-    return device.slots or (VHOST_KERNEL_DEFAULT if device.kernel else VHOST_USER_BASELINE)
+    if device.slots is not None:
+        return device.slots
+    return VHOST_KERNEL_DEFAULT if device.kernel else VHOST_USER_BASELINE
 
 
 def _vhost_first(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:

@@ -38,7 +38,7 @@ class Refusal(WorkbookError):
     hint
         What QEMU itself advises; it prints that on stderr, and leaves it out of the monitor's answer.
     reason
-        The numbers that lead to the refusal, in order; the last one is too large. Empty where it is not for numbers.
+        The numbers that lead to the refusal, in order; the last one is too large. Empty where there are none.
 
     Attributes
     ----------

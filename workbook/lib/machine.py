@@ -113,7 +113,7 @@ class Machine(PluggableVm):
         Parameters
         ----------
         rules, kvm_slots, vhost_slots
-            As for `from_qemu_args`.
+            As for `from_qemu_args`; the ids must be those of the domain's own vhost devices.
 
         Raises
         ------
@@ -126,7 +126,9 @@ class Machine(PluggableVm):
         scenario = libvirt.read_domain(xml, rules=rules, vhost_slots=vhost_slots)
         if kvm_slots is not None:
             scenario = replace(scenario, kvm_slots=kvm_slots)
-        return cls(replace(scenario, rules=rules.name), rules)
+        machine = cls(replace(scenario, rules=rules.name), rules)
+        machine.vhost_slots = dict(vhost_slots or {})
+        return machine
 
     def qemu_args(self) -> list[str]:
         """Return the command line that makes the machine, before anything has happened to it."""

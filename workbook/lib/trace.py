@@ -9,7 +9,7 @@ __all__ = ("Trace", "TraceStep")
 
 @dataclass(frozen=True, slots=True)
 class TraceStep:
-    """One intermediate value of a decision: its name, the value, and how it comes about.
+    """One value on the way to a decision or a refusal: its name, the value, and how it comes about.
 
     `given` is a value of the environment, which no rule has decided.
     """
@@ -33,7 +33,7 @@ class TraceStep:
 
 @dataclass
 class Trace:
-    """Collects the steps of a decision in order."""
+    """Collects steps in order."""
 
     steps: list[TraceStep] = field(default_factory=list)
 

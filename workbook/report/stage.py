@@ -6,6 +6,7 @@ chart's inside is known, and a page replays the changes.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
 
 from bokeh.core.json_encoder import serialize_json
@@ -86,7 +87,8 @@ class Stage:
         self.documents[theme], names = document_json(document, prefix)
         self._models[theme] = {names[one.id]: one for one in document.models if one.id in names}
         self._built[theme] = {
-            (name, attribute): value
+            # a copy: columns of a source change in place
+            (name, attribute): copy(value)
             for name, model in self._models[theme].items()
             for attribute, value in model.properties_with_values().items()
         }

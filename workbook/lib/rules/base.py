@@ -358,10 +358,12 @@ def too_few_slots(consumer: str, free: int, reserved: int, decision: Decision) -
     """Return in numbers why a consumer (``kvm``, ``vhost``) has too few memslots for a device that decided so."""
     who = {"kvm": "KVM"}.get(consumer, consumer)
     trace = Trace(list(decision.trace))
-    trace.given(f"{who} free", free, "limit - used memslots")
-    trace.given("reserved", reserved, "promised to plugged memory devices, not mapped yet")
-    trace.note("required", decision.count, "memslots of this device")
-    trace.note("needed", reserved + decision.count, f"reserved + required: more than {who} free")
+    noted = {one.name for one in decision.trace}
+    if f"{who} free" not in noted:
+        trace.given(f"{who} free", free, "limit - used memslots")
+    if "reserved" not in noted:
+        trace.given("reserved", reserved, "promised to plugged memory devices, not mapped yet")
+    trace.note("needed in all", reserved + decision.count, f"reserved + memslots: more than {who} free")
     return tuple(trace.steps)
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from workbook.lib.errors import Refusal
 from workbook.lib.size import MiB, format_size, round_down
 
-from .base import Budget, Decision, Trace, too_few_slots
+from .base import Budget, Decision, Trace, TraceStep, too_few_slots
 from .rfc2021 import Rfc2021
 
 __all__ = ("Series2021v1",)
@@ -116,6 +116,12 @@ class Series2021v1(Rfc2021):
                 f"The maximum number of memory slots to be consumed by memory devices ({MAX_OVERALL}) "
                 f"would be exceeded. Used: {used}, Reserved: {reserved}, Required: {required}",
                 "give the devices fewer memslots",
+                reason=(
+                    TraceStep("limit", MAX_OVERALL, "memslots of all memory devices together", given=True),
+                    TraceStep("used", used, "mapped", given=True),
+                    TraceStep("reserved", reserved, "promised, not mapped yet", given=True),
+                    TraceStep("needed in all", used + reserved + required, "with this device: more than the limit"),
+                ),
             )
         for who, free in (("KVM", budget.kvm_free), ("a used vhost backend", budget.vhost_free)):
             if free is not None and free < reserved + required:
