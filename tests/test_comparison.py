@@ -43,10 +43,10 @@ def test_difference_marks_what_was_set_and_what_follows() -> None:
     """Settings that differ come first, as their controls show them; consequences are marked by whether they differ."""
     other = replace(SETTINGS["vhost_slots"].put(LETTER, 0, None), smm=True, rules="qemu-10.0")
     rows = {row[0]: row[1:] for row in difference(Outcome.of(LETTER), Outcome.of(other)).rows}
-    assert rows["Rule set"] == ("rfc-2021", "qemu-10.0", "set")
-    assert rows["vhost memslots"] == ("none", "8 (no CONFIGURE_MEM_SLOTS)", "set")
-    assert rows["vhost plugged"] == ("-", "before the devices", "set")
-    assert rows["SMM (two address spaces)"] == ("no", "yes", "set")
+    assert rows["Rule set"] == ("rfc-2021", "qemu-10.0", "≠")
+    assert rows["vhost memslots"] == ("none", "8 (no CONFIGURE_MEM_SLOTS)", "≠")
+    assert rows["vhost plugged"] == ("-", "before the devices", "≠")
+    assert rows["SMM (two address spaces)"] == ("no", "yes", "≠")
     assert rows["memslots mapped"] == ("21", "0", "≠")
     assert rows["QEMU says"] == ("accepted", "accepted", "=")
     assert "Device size" not in rows
@@ -60,6 +60,6 @@ def test_nothing_differs() -> None:
 def test_difference_to_a_vm_without_devices() -> None:
     """What one of the two does not have is a dash."""
     rows = {row[0]: row[1:] for row in difference(Outcome.of(LETTER), Outcome.of(Scenario())).rows}
-    assert rows["Device size"] == ("500 GiB", "-", "set")
-    assert rows["Devices"] == ("1", "0", "set")
-    assert rows["maxmem"] == ("1 TiB", "4 GiB", "set")
+    assert rows["Device size"] == ("500 GiB", "-", "≠")
+    assert rows["Devices"] == ("1", "0", "≠")
+    assert rows["maxmem"] == ("1 TiB", "4 GiB", "≠")

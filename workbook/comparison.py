@@ -53,7 +53,7 @@ def outcomes(scenario: Scenario, rules: Iterable[RuleSet | str]) -> Table:
 def difference(left: Outcome, right: Outcome) -> Table:
     """Show what differs between two outcomes: settings first, then what follows from them."""
     rows = [
-        (setting.label, *(_setting_shown(setting, one.scenario) for one in (left, right)), "set")
+        (setting.label, *(_setting_shown(setting, one.scenario) for one in (left, right)), "≠")
         for setting in differing(left.scenario, right.scenario)
     ]
     for name, values in _consequences(left, right):

@@ -310,3 +310,15 @@ def test_dark(browser: Browser, lab: str) -> None:
     explorer.screenshot(path=SHOTS / "explorer-dark.png")
     assert page.console_problems == []  # type: ignore[attr-defined]
     page.close()
+
+
+def test_a_smaller_device_asks_for_nothing(shared: Page, explorer: Locator) -> None:
+    """A preset with a smaller device is shown as it is: a slider that stood higher does not request anything."""
+    field = explorer.get_by_title("Requested size: any size, such as 100.5G")
+    field.fill("490G")
+    field.press("Enter")
+    expect(sentence(explorer)).to_contain_text("491 of 500 memslots mapped")
+    choose(explorer, "Kata Containers: virtio-fs first, 32 GiB")
+    expect(sentence(explorer)).to_contain_text("0 of 30 memslots mapped")
+    shared.wait_for_timeout(1_000)
+    expect(explorer.get_by_label("State")).to_have_value(PRESETS["kata-virtiofsd"].scenario.to_json())

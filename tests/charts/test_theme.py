@@ -70,6 +70,7 @@ def test_unknown_theme() -> None:
         (TiB, "1 TiB"),
         (1029 * GiB, "1029 GiB"),
         (TiB + 1, "1099511627777 B"),
+        ((1 << 64) - 1, "18446744073709551615 B"),
     ],
 )
 def test_sizes_are_short_and_exact(size: int, text: str) -> None:

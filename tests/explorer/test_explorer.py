@@ -9,6 +9,7 @@ import ipywidgets as widgets
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from workbook.charts.size_text import shown_size
 from workbook.explorer import Explorer
 from workbook.explorer.controls import CUSTOM, DIFFERS
 from workbook.explorer.explorer import CHOOSE
@@ -20,7 +21,7 @@ from workbook.lib.rules import RULE_SETS
 from workbook.lib.rules.base import Budget, RuleSet, Trace
 from workbook.lib.scenario import Action, Scenario
 from workbook.lib.settings import SETTINGS, requested
-from workbook.lib.size import GiB, MiB, TiB, format_size
+from workbook.lib.size import GiB, MiB, TiB
 
 SIZES = [name for name, one in SETTINGS.items() if one.kind == "size"]
 BAD_SIZES = ("", "5X", "-1G", "1e400", "1,5G", "0x", "16E", "nan", "G", "1 2", "<b>1</b>")
@@ -88,7 +89,7 @@ def check(explorer: Explorer) -> None:
         assert not any(one.disabled for one in shown)
         kind = type(control).__name__
         if kind == "SizeControl":
-            assert [one.value for one in shown] == [value, format_size(value)]
+            assert [one.value for one in shown] == [value, shown_size(value)]
         elif kind == "CountControl":
             labels = dict(SETTINGS[name].choices)
             assert labels.get(shown[0].value, shown[-1].value) == value
@@ -164,10 +165,23 @@ def test_a_request_beyond_the_device_is_refused_in_qemus_words(shared: Explorer)
 def test_requests_are_offered_up_to_the_device(shared: Explorer) -> None:
     """The slider of the requested size ends at the device's size."""
     explorer = shown(shared, "cover-letter")
-    slider = parts(explorer, "requested_size")[0]
-    assert slider.options[-1] == ("500 GiB", 500 * GiB)
+    assert parts(explorer, "requested_size")[0].options[-1] == ("500 GiB", 500 * GiB)
     parts(explorer, "device_size")[1].value = "100.5G"
-    assert slider.options[-1][1] == 201 * GiB // 2
+    assert parts(explorer, "requested_size")[0].options[-1] == ("100.5 GiB", 201 * GiB // 2)
+
+
+def test_a_dragged_slider_stays_the_same(shared: Explorer) -> None:
+    """A slider is replaced where it has to offer other sizes, and never by its own moves: a drag would end."""
+    explorer = shown(shared, "cover-letter")
+    parts(explorer, "requested_size")[1].value = "3.3G"
+    typed = parts(explorer, "requested_size")[0]
+    for _, size in typed.options[::7]:
+        typed.value = size
+        assert parts(explorer, "requested_size")[0] is typed
+        check(explorer)
+    parts(explorer, "device_size")[0].value = 8 * GiB
+    assert parts(explorer, "requested_size")[0] is not typed
+    assert typed.comm is None
 
 
 @pytest.mark.parametrize("name", [name for name, one in SETTINGS.items() if one.kind == "count"])

@@ -1,5 +1,6 @@
 """Sizes as charts print them: short where that is exact."""
 
+from workbook.lib.errors import BadInput
 from workbook.lib.size import format_size, parse_size
 
 __all__ = ("shown_size",)
@@ -14,4 +15,9 @@ def shown_size(size: int) -> str:
     ('20.25 GiB', '2 MiB', '1048578 MiB')
     """
     short = format_size(size, digits=4)
-    return short if parse_size(short) == size else format_size(size)
+    try:
+        exact = parse_size(short) == size
+    except BadInput:
+        # rounded up to 2^64, which is no size any more
+        exact = False
+    return short if exact else format_size(size)

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 import ipywidgets as widgets
 
+from workbook.charts.size_text import shown_size
 from workbook.lib.errors import BadInput
 from workbook.lib.settings import Setting
 from workbook.lib.size import format_size, parse_size
@@ -51,41 +52,56 @@ class SizeControl:
 
     def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
         self._setting, self._changed, self._complain = setting, changed, complain
-        self._quiet, self._shown = False, 0
-        self._offered: tuple[int, int | None] | None = None
-        self._slider = widgets.SelectionSlider(
-            options=setting.choices,
-            description=setting.label,
-            style=_STYLE,
-            layout=widgets.Layout(**_STRETCHED),
-            readout=False,
-            tooltip=setting.help,
-        )
+        self._quiet, self._shown, self._there = False, 0, True
+        self._limit: int | None = None
+        self._offered = frozenset(size for _, size in setting.choices)
+        self._slider = self._slider_over(min(self._offered))
         self._field = widgets.Text(
             continuous_update=False,
             layout=widgets.Layout(width="96px", flex="0 0 auto"),
             tooltip=f"{setting.label}: any size, such as 100.5G",
         )
-        self._slider.observe(self._on_slider, "value")
         self._field.observe(self._on_field, "value")
         self.widget = widgets.HBox([self._slider, self._field], layout=widgets.Layout(**_WIDE))
+
+    def _slider_over(self, value: int) -> widgets.SelectionSlider:
+        slider = widgets.SelectionSlider(
+            options=tuple((shown_size(size), size) for size in sorted(self._offered)),
+            value=value,
+            description=self._setting.label,
+            style=_STYLE,
+            layout=widgets.Layout(**_STRETCHED),
+            readout=False,
+            tooltip=self._setting.help,
+            disabled=not self._there,
+        )
+        slider.observe(self._on_slider, "value")
+        return slider
 
     def show(self, value: int, *, limit: int | None = None) -> None:
         """Show `value`; sizes above `limit` are not offered."""
         self._quiet, self._shown = True, value
         try:
-            if (value, limit) != self._offered:
-                self._offered = (value, limit)
-                offered = {size for _, size in self._setting.choices if limit is None or size <= limit} | {value}
-                if limit is not None:
-                    offered.add(limit)
-                options = tuple((format_size(size), size) for size in sorted(offered))
-                if options != self._slider.options:
-                    self._slider.options = options
+            too_large = limit is not None and value <= limit < max(self._offered)
+            if limit != self._limit or value not in self._offered or too_large:
+                self._offer(value, limit)
             self._slider.value = value
-            self._field.value = format_size(value)
+            self._field.value = shown_size(value)
         finally:
             self._quiet = False
+
+    def _offer(self, value: int, limit: int | None) -> None:
+        """Offer other sizes, on a slider of their own.
+
+        A slider in a page whose options change under its handle answers with a value of its own, which nobody chose.
+        """
+        # what was typed once stays on offer: a slider must not be replaced while it is dragged
+        sizes = self._offered if limit == self._limit else {size for _, size in self._setting.choices}
+        kept = {size for size in sizes if limit is None or size <= limit} | {value}
+        self._limit, self._offered = limit, frozenset(kept if limit is None else kept | {limit})
+        self._slider.close()
+        self._slider = self._slider_over(value)
+        self.widget.children = (self._slider, self._field)
 
     def _on_slider(self, change: Any) -> None:
         if not self._quiet:
@@ -105,11 +121,12 @@ class SizeControl:
     def _restore(self) -> None:
         """Show again what holds, where what was typed does not."""
         self._quiet = True
-        self._field.value = format_size(self._shown)
+        self._field.value = shown_size(self._shown)
         self._quiet = False
 
     def enable(self, *, there: bool) -> None:
         """Let the user turn it, or not."""
+        self._there = there
         self._slider.disabled = self._field.disabled = not there
 
 

@@ -49,11 +49,20 @@ _loaded: dict[str, int] = {}
 
 
 class Figure(BokehModel):
-    """A `BokehModel` whose snapshot can be renewed, and which sends what changes together in one patch."""
+    """A `BokehModel` whose snapshot can be renewed, and which sends what changes together in one patch.
+
+    Parameters
+    ----------
+    page
+        Colour of its ground; empty for the page's own.
+    """
 
     _held: list[Any] | None = None
 
-    def __init__(self, model: Any, **more: Any) -> None:
+    def __init__(self, model: Any, *, page: str = "", **more: Any) -> None:
+        if page:
+            # its own ground: the page around it may be dark while the picture is meant for a light one, or the reverse
+            model.styles = {**model.styles, "background-color": page}
         # jupyter_bokeh sends all data that it gets back to the kernel, and nobody here asks what a page made of them
         for one in model.references():
             if isinstance(one, ColumnDataSource | ColorMapper):

@@ -13,6 +13,7 @@ ALERT: Final = "color:var(--jp-error-color1, #b3261e);line-height:1.4;padding:2p
 _CSS: Final = r"""
 .memslots .widget-html-content { line-height: 1.4; }
 .memslots h3 { margin: 4px 0; }
+.memslots a { color: var(--jp-content-link-color, #0072b2); text-decoration: underline; }
 .memslots-table table { border-collapse: collapse; line-height: 1.35; margin: 2px 0 8px; }
 .memslots-table th, .memslots-table td { padding: 1px 14px 1px 0; vertical-align: top; max-width: 340px; }
 .memslots-table th:first-child, .memslots-table td:first-child { white-space: nowrap; }

@@ -58,7 +58,7 @@ class OutcomeView(widgets.VBox):
             tooltip="The map is to scale otherwise, and a few mapped memslots of a large device are narrow",
         )
         self._cut.observe(self._on_cut, "value")
-        self.figure = Figure(self.charts.root)
+        self.figure = Figure(self.charts.root, page=self.charts.memory_map.theme.page)
         self.figure.layout.width = "100%"
         super().__init__(
             [style_sheet(), self._notice, self._binds, self._advice, self._summary, self._cut, self.figure, self._tabs],
@@ -177,12 +177,17 @@ def _links(outcome: Outcome) -> str:
         f"<li><a download='{name}' href='data:text/plain;charset=utf-8,{quote(text)}'>{name}</a></li>"
         for name, text in files.items()
     ]
-    return f"<ul>{''.join(items)}</ul><p>Pictures: the buttons PNG and SVG beside each.</p>"
+    notes = (
+        "Command line and domain are the VM before anything happened to it; what did is in scenario.json.",
+        "Pictures: the buttons PNG and SVG beside each.",
+    )
+    return f"<ul>{''.join(items)}</ul>{''.join(f'<p>{note}</p>' for note in notes)}"
 
 
 def _text(lines: Sequence[str], *, wrap: bool = False) -> str:
     shown = list(lines)
     if len(shown) > MAX_LINES:
         shown = [*shown[: MAX_LINES - 1], f"... {len(lines) - MAX_LINES + 1} more lines"]
-    style = "max-height:320px;overflow:auto;line-height:1.35;margin:0" + (";white-space:pre-wrap" if wrap else "")
+    breaks = "white-space:pre-wrap;overflow-wrap:anywhere" if wrap else "white-space:pre"
+    style = f"max-height:320px;overflow:auto;line-height:1.35;margin:0;word-break:normal;{breaks}"
     return f"<pre tabindex='0' style='{style}'>{html.escape(chr(10).join(shown)) or 'nothing'}</pre>"

@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from workbook.charts.theme import Theme
 from workbook.explorer.figure import Displayed, Figure
 
 __all__ = ("Picture",)
@@ -11,6 +12,7 @@ class Chart(Protocol):
     """What a chart has to offer (workbook/charts)."""
 
     root: Any
+    theme: Theme
 
     def describe(self) -> str:
         """Return the picture's numbers in words."""
@@ -21,7 +23,7 @@ class Picture(Displayed):
 
     def __init__(self, chart: Chart) -> None:
         self.chart = chart
-        self.figure = Figure(chart.root)
+        self.figure = Figure(chart.root, page=chart.theme.page)
         super().__init__([self.figure])
 
     def figures_within(self) -> tuple[Figure, ...]:

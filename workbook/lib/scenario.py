@@ -304,7 +304,7 @@ class Scenario:
         try:
             data = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
-            raise BadInput(f"not a saved scenario: {error}") from None
+            raise BadInput(f"not a saved scenario ({error}): give the text of an explorer's State field") from None
         scenario: Scenario = _read(cls, data, "scenario")
         return scenario
 
