@@ -71,7 +71,8 @@ class DecisionTrace:
         if decision is None or not decision.trace:
             words = NOTHING if decision is None else DIRECT
             name = f"{escape(title)}: " if title else ""
-            return f"<p style='color:{self.theme.text};font-family:{PLAIN_FONT}'>{name}{words}</p>"
+            style = f"color:{self.theme.text};background:{self.theme.page};font-family:{PLAIN_FONT}"
+            return f"<p style='{style}'>{name}{words}</p>"
         whose = f"{title}: " if title else ""
         return _table(decision.trace, binding_step(decision), f"{whose}why {_result(decision)}", self.theme)
 
@@ -96,6 +97,8 @@ def _result(decision: Decision) -> str:
 def _table(
     steps: Sequence[TraceStep], binding: int | None, caption: str, theme: Theme, *, note: str = "this decides"
 ) -> str:
+    # its own ground, as pictures have: the page around it may have the other theme
+    ground = f"color:{theme.text};background:{theme.page}"
     line = f"border-bottom:1px solid {theme.faint}"
     cell = f"padding:3px 14px 3px 8px;{line};text-align:left;vertical-align:top;background:none"
     number = f"{cell};text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap"
@@ -114,8 +117,8 @@ def _table(
         for name, style in (("step", cell), ("value", number), ("how it comes about", cell))
     )
     return (
-        f"<table style='border-collapse:collapse;color:{theme.text};font:12px/1.35 {PLAIN_FONT};margin:4px 0 12px'>"
-        f"<caption style='caption-side:top;text-align:left;font-size:14px;font-weight:700;padding:2px 0 6px;"
-        f"color:{theme.text}'>{escape(caption)}</caption>"
+        f"<table style='border-collapse:collapse;font:12px/1.35 {PLAIN_FONT};margin:4px 0 12px;{ground}'>"
+        f"<caption style='caption-side:top;text-align:left;font-size:14px;font-weight:700;padding:4px 8px 6px;"
+        f"{ground}'>{escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
