@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from hypothesis import settings
 
-from workbook.live.binary import QemuBinary, QemuMissing, find_qemu
+from workbook.live.qemu.binary import QemuBinary, QemuMissing, find_qemu
 
 # a busy machine is no failure
 settings.register_profile("workbook", deadline=None)

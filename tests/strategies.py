@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from workbook.lib.region import MemoryRegion
+from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.scenario import Device, Dimm, MemoryBackend, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from workbook.charts import OutcomeCharts
-from workbook.lib.outcome import Outcome
-from workbook.lib.presets import PRESETS
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.presets import PRESETS
 from workbook.lib.scenario import Action
 from workbook.lib.size import TiB
 

@@ -21,13 +21,13 @@ from conftest import ARGUMENTS, NAMES, jupyterlab
 from lab_page import explorer_in, open_notebook, put_notebook
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from workbook.lib.presets import PRESETS
+from workbook.lib.explore.presets import PRESETS
 
 _CELL = """
 import json, time
 from workbook.explorer import Explorer
-from workbook.explorer.figure import Figure
-from workbook.lib.outcome import Outcome
+from workbook.widgets.bokeh_figure import Figure
+from workbook.lib.explore.outcome import Outcome
 
 clock = {{"model": 0.0, "Bokeh": 0.0, "start": 0.0, "sent": 0.0}}
 

@@ -8,10 +8,10 @@ from bokeh.resources import Resources
 from playwright.sync_api import Page
 
 from workbook.charts import Curves, DecisionTrace, ListenerEvents, MemoryMap, OverheadBars, SlotBudget
-from workbook.charts.byte_axis import SIZE_JS
+from workbook.charts.axes.byte import SIZE_JS
 from workbook.charts.size_text import shown_size
-from workbook.lib.machine import Machine
-from workbook.lib.overhead import KvmHost
+from workbook.lib.cost.kvm import KvmHost
+from workbook.lib.machine.machine import Machine
 from workbook.lib.size import GiB, KiB, MiB, TiB
 
 ARGV = (

@@ -14,11 +14,11 @@ from conftest import watched_page
 from lab_page import explorer_in, open_notebook, pixels, put_notebook, wait_until_drawn
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from workbook.lib.libvirt import write_domain
-from workbook.lib.outcome import Outcome
-from workbook.lib.presets import PRESETS
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.presets import PRESETS
+from workbook.lib.explore.slot_table import slot_csv
+from workbook.lib.libvirt.writer import write_domain
 from workbook.lib.rules import RULE_SETS
-from workbook.lib.slot_table import slot_csv
 
 SHOTS = Path(__file__).resolve().parents[2] / "artefacts"
 SCREENS = {"1280": (1280, 800, 1.0), "1920": (1920, 1080, 1.0), "1280-zoomed-150": (1280, 800, 1.5)}

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from workbook.data import cover_letter
-from workbook.lib.machine import Machine
-from workbook.lib.outcome import Outcome
-from workbook.lib.overhead import KvmHost
-from workbook.lib.presets import PRESETS
+from workbook.lib.cost.kvm import KvmHost
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.presets import PRESETS
+from workbook.lib.machine.machine import Machine
 from workbook.lib.rules import RULE_SETS
 from workbook.lib.size import GiB, format_size, parse_size
 from workbook.report.__main__ import main

@@ -3,8 +3,8 @@
 import pytest
 from pictured import COVER_LETTER, ONE_TIB, TWO_DEVICES, CoverLetter
 
-from workbook.lib.layout import Layout
-from workbook.lib.machine import Machine
+from workbook.lib.machine.machine import Machine
+from workbook.lib.machine.snapshot import Layout
 from workbook.lib.size import GiB
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from workbook.lib.layout import Layout
+from workbook.lib.machine.snapshot import Layout
 
 COVER_LETTER = (
     "-machine pc -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -m 4G,slots=17,maxmem=1T -accel kvm "

@@ -19,10 +19,10 @@ from workbook.charts.design_panels import (
     runs,
 )
 from workbook.charts.design_space import NOTHING, DesignSpace
-from workbook.explorer.design_space import design_space, flip_table
+from workbook.gallery.design_space import design_space, flip_table
+from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput, Refusal
-from workbook.lib.machine import Machine
-from workbook.lib.overhead import KvmHost
+from workbook.lib.machine.machine import Machine
 from workbook.lib.rules import Budget, get
 from workbook.lib.size import GiB, TiB
 from workbook.lib.sweep import Verdict, after, sweep

@@ -5,7 +5,7 @@ import pytest
 from workbook.charts import ListenerEvents, MemoryMap, OverheadBars, SlotBudget
 from workbook.charts.heading import Heading
 from workbook.charts.theme import THEMES, Theme, theme_of
-from workbook.lib.overhead import KvmHost
+from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.size import GiB
 
 PAGES = pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))

@@ -9,8 +9,8 @@ from pictured import CoverLetter
 from workbook.charts import ListenerEvents
 from workbook.charts.listener_events import MOST_ROWS, NOTHING, axis_of, listener_columns, missing_for_a_moment
 from workbook.charts.theme import theme_of
-from workbook.lib.flatview import ChangeKind, FlatRange, FlatView
-from workbook.lib.region import MemoryRegion
+from workbook.lib.memory.flatview import ChangeKind, FlatRange, FlatView
+from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.size import GiB
 
 MEMORY, OTHER = MemoryRegion.ram("mem0", 64 * GiB), MemoryRegion.ram("mem1", 64 * GiB)

@@ -9,8 +9,8 @@ from workbook.charts import MemoryMap
 from workbook.charts.memory_map import NO_CONTAINER, NO_DEVICE, NOT_STARTED
 from workbook.charts.memory_map_columns import SLOT_STATES, axis_of, memory_map_columns, merged_extents
 from workbook.charts.theme import theme_of
-from workbook.lib.layout import Layout
-from workbook.lib.machine import Machine
+from workbook.lib.machine.machine import Machine
+from workbook.lib.machine.snapshot import Layout
 from workbook.lib.size import GiB, MiB
 
 LIGHT = theme_of("light")

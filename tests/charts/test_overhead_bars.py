@@ -5,7 +5,7 @@ import pytest
 from workbook.charts import OverheadBars
 from workbook.charts.overhead import NOTHING, overhead_columns
 from workbook.charts.theme import theme_of
-from workbook.lib.overhead import Cost, KvmHost
+from workbook.lib.cost.kvm import Cost, KvmHost
 from workbook.lib.size import GiB
 
 SHADOW = KvmHost(tdp_mmu=False)

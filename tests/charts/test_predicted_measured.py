@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from workbook.charts.predicted_measured import PARTS, PredictedMeasured, point_rows
 from workbook.data import measurements
-from workbook.lib.measured import MeasuredHost
+from workbook.lib.cost.measurements import MeasuredHost
 from workbook.lib.size import MiB
 
 HOSTS = measurements()

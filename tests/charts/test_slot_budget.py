@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from workbook.charts import SlotBudget
 from workbook.charts.slot_budget import NOBODY, slot_budget_columns
 from workbook.charts.theme import theme_of
-from workbook.lib.layout import Consumer, Layout
+from workbook.lib.machine.snapshot import Consumer, Layout
 
 LIGHT = theme_of("light")
 numbers = st.integers(0, 40_000)

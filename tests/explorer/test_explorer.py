@@ -15,12 +15,12 @@ from workbook.explorer.controls import CUSTOM, DIFFERS
 from workbook.explorer.explorer import CHOOSE
 from workbook.explorer.outcome_view import Theme
 from workbook.lib.errors import BadInput
-from workbook.lib.outcome import Outcome
-from workbook.lib.presets import PRESETS
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.presets import PRESETS
+from workbook.lib.explore.settings import SETTINGS, requested
 from workbook.lib.rules import RULE_SETS
 from workbook.lib.rules.base import Budget, RuleSet, Trace
 from workbook.lib.scenario import Action, Scenario
-from workbook.lib.settings import SETTINGS, requested
 from workbook.lib.size import GiB, MiB, TiB
 
 SIZES = [name for name, one in SETTINGS.items() if one.kind == "size"]

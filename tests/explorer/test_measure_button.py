@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from workbook.data import measurements
 from workbook.explorer.measure_button import MeasureButton
+from workbook.lib.cost.measurements import MeasuredHost
 from workbook.lib.errors import BadInput
-from workbook.lib.measured import MeasuredHost
 
 HOST = measurements()[0]
 

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from strategies import argument_texts, region_trees, scenarios, shell_texts
 
-from workbook.lib.cmdline import device_from_properties, read_argv, write_argv
 from workbook.lib.errors import BadInput, WorkbookError
-from workbook.lib.flatview import render
-from workbook.lib.machine import Machine
-from workbook.lib.mtree import flat_lines, read_flat, read_tree, tree_lines
-from workbook.lib.recording import load, predict
+from workbook.lib.machine.machine import Machine
+from workbook.lib.memory.flatview import render
+from workbook.lib.memory.mtree import flat_lines, read_flat, read_tree, tree_lines
+from workbook.lib.qemu_args.reader import device_from_properties, read_argv, write_argv
+from workbook.lib.recording.player import load, predict
 from workbook.lib.rules import get
 from workbook.lib.scenario import Action, Scenario
 from workbook.lib.size import GiB, MiB

@@ -8,19 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from workbook.lib.errors import BadInput
-from workbook.lib.size import (
-    EiB,
-    GiB,
-    KiB,
-    MiB,
-    PiB,
-    TiB,
-    format_size,
-    parse_size,
-    round_down,
-    round_up,
-    strtosz,
-)
+from workbook.lib.size import EiB, GiB, KiB, MiB, PiB, TiB, format_size, parse_size, round_down, round_up, strtosz
 
 ACCEPTED = {
     "65536": 65536,

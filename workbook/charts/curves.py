@@ -20,7 +20,7 @@ from bokeh.models.annotations import Legend, LegendItem
 
 from workbook.lib.errors import BadInput
 
-from .byte_axis import put_bytes_on, put_log_bytes_on
+from .axes.byte import put_bytes_on, put_log_bytes_on
 from .size_text import shown_size
 from .theme import ThemeName, hover, theme_of, zoom_tools
 

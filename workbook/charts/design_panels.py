@@ -9,10 +9,10 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput, Refusal
-from workbook.lib.overhead import KvmHost
+from workbook.lib.explore.settings import SIZES
 from workbook.lib.rules import Budget, RuleSet, get
-from workbook.lib.settings import SIZES
 from workbook.lib.size import MiB, TiB
 from workbook.lib.sweep import ABSENT, Grid, Point, Result, Verdict, after, flips, metadata, sweep
 

@@ -33,7 +33,7 @@ from bokeh.plotting import figure
 
 from workbook.lib.errors import BadInput
 
-from .byte_axis import SIZE_JS
+from .axes.byte import SIZE_JS
 from .design_panels import KINDS, ONE, QUANTITIES, SEVERAL, Axes, Floats, Panel, Quantity, flip_segments, runs
 from .size_text import shown_size
 from .theme import (

@@ -15,11 +15,11 @@ from bokeh.models import (
     Text,
 )
 
-from workbook.lib.flatview import Change, ChangeKind
+from workbook.lib.memory.flatview import Change, ChangeKind
 from workbook.lib.size import GiB, KiB
 
-from .address_axis import fit_labels, put_addresses_on
-from .broken_axis import BrokenAxis
+from .axes.address import fit_labels, put_addresses_on
+from .axes.broken import BrokenAxis
 from .heading import Heading
 from .memory_map_columns import gap_columns, hex_range
 from .size_text import shown_size
@@ -226,7 +226,7 @@ class ListenerEvents:
         )
 
     def update(self, changes: Sequence[Change]) -> None:
-        """Show other callbacks: what `workbook.lib.layout.Layout.changes` returns."""
+        """Show other callbacks: what `workbook.lib.machine.snapshot.Layout.changes` returns."""
         self.changes = tuple(changes)
         axis, rows = axis_of(self.changes), len(self.changes)
         first = float(axis.place(min((one.range.start for one in self.changes), default=0)))

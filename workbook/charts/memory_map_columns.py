@@ -11,10 +11,10 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from workbook.lib.layout import DeviceLayout, RamPiece
+from workbook.lib.machine.snapshot import DeviceLayout, RamPiece
 from workbook.lib.size import GiB, format_size
 
-from .broken_axis import BrokenAxis
+from .axes.broken import BrokenAxis
 from .size_text import shown_size
 from .theme import Theme
 
@@ -59,7 +59,7 @@ BOX_COLUMNS: Final = ("what", "range", "size", "state")
 
 
 class Drawable(Protocol):
-    """What the map needs of a `workbook.lib.layout.Layout`."""
+    """What the map needs of a `workbook.lib.machine.snapshot.Layout`."""
 
     @property
     def ram(self) -> tuple[RamPiece, ...]:

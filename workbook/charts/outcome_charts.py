@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from bokeh.models import Column, Row
 
-from workbook.lib.outcome import Outcome
-from workbook.lib.overhead import KvmHost
+from workbook.lib.cost.kvm import KvmHost
+from workbook.lib.explore.outcome import Outcome
 
 from .memory_map import MemoryMap
 from .overhead import OverheadBars

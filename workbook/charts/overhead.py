@@ -12,10 +12,10 @@ from bokeh.models import (
     Text,
 )
 
-from workbook.lib.overhead import Cost
+from workbook.lib.cost.kvm import Cost
 from workbook.lib.size import format_size
 
-from .byte_axis import put_bytes_on
+from .axes.byte import put_bytes_on
 from .heading import Heading
 from .sources import show
 from .theme import NORMAL, Look, Theme, ThemeName, draw, draw_hatches, hover, text_style, theme_of

@@ -14,7 +14,7 @@ from bokeh.models import (
 )
 from bokeh.models.annotations import Span
 
-from workbook.lib.layout import Consumer
+from workbook.lib.machine.snapshot import Consumer
 
 from .heading import Heading
 from .sources import show

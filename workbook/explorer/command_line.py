@@ -6,12 +6,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from workbook.explorer.figure import Displayed, Figure
-from workbook.explorer.outcome_view import OutcomeView, Theme
-from workbook.lib.cmdline import read_argv
 from workbook.lib.errors import WorkbookError
-from workbook.lib.outcome import Outcome, Problem
+from workbook.lib.explore.outcome import Outcome, Problem
+from workbook.lib.qemu_args.reader import read_argv
 from workbook.lib.rules import RULE_SETS, get
+from workbook.widgets.bokeh_figure import Displayed, Figure
+
+from .outcome_view import OutcomeView, Theme
 
 __all__ = ("CommandLine", "Judge")
 

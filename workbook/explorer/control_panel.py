@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from workbook.explorer.controls import Control, SizeControl, controls_for, mark
 from workbook.lib.errors import BadInput
+from workbook.lib.explore.settings import SETTINGS, Setting, virtio_mem_devices
 from workbook.lib.scenario import Scenario
-from workbook.lib.settings import SETTINGS, Setting, virtio_mem_devices
+
+from .controls import Control, SizeControl, controls_for, mark
 
 __all__ = ("ControlPanel",)
 

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from workbook.charts.size_text import shown_size
 from workbook.lib.errors import BadInput
-from workbook.lib.settings import Setting
+from workbook.lib.explore.settings import Setting
 from workbook.lib.size import format_size, parse_size
 
 __all__ = ("ChoiceControl", "Control", "CountControl", "FlagControl", "SizeControl", "control_for", "mark")

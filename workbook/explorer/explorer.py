@@ -8,20 +8,21 @@ from typing import Any, Final
 
 import ipywidgets as widgets
 
-from workbook.comparison import difference, differing
-from workbook.explorer.control_panel import ControlPanel
-from workbook.explorer.controls import Control, control_for, mark
-from workbook.explorer.figure import Displayed, Figure
-from workbook.explorer.look import ALERT, styled
-from workbook.explorer.outcome_view import OutcomeView, Theme
-from workbook.explorer.timeline_bar import TimelineBar
+from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput
-from workbook.lib.outcome import Outcome
-from workbook.lib.overhead import KvmHost
-from workbook.lib.presets import PRESETS
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.presets import PRESETS
+from workbook.lib.explore.settings import SETTINGS, Setting, requested, with_action, with_request
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
-from workbook.lib.settings import SETTINGS, Setting, requested, with_action, with_request
+from workbook.tables.comparison import difference, differing
+from workbook.widgets.bokeh_figure import Displayed, Figure
+from workbook.widgets.styles import ALERT, styled
+
+from .control_panel import ControlPanel
+from .controls import Control, control_for, mark
+from .outcome_view import OutcomeView, Theme
+from .timeline_bar import TimelineBar
 
 __all__ = ("Explorer",)
 

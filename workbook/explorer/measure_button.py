@@ -7,11 +7,11 @@ from typing import Any, Final, Protocol
 import ipywidgets as widgets
 
 from workbook.charts.predicted_measured import PredictedMeasured
-from workbook.explorer.picture import Picture
+from workbook.lib.cost.measurements import MeasuredHost
 from workbook.lib.errors import WorkbookError
-from workbook.lib.measured import MeasuredHost
 from workbook.lib.size import KiB, format_size
-from workbook.table import Table
+from workbook.tables.table import Table
+from workbook.widgets.picture import Picture
 
 __all__ = ("MeasureButton",)
 

@@ -10,15 +10,15 @@ import ipywidgets as widgets
 
 from workbook.charts import DecisionTrace, OutcomeCharts
 from workbook.charts.listener_events import events_in_words
-from workbook.explorer.figure import Figure
-from workbook.explorer.look import style_sheet, styled
-from workbook.lib.advice import Advice, advise, binding
-from workbook.lib.libvirt import write_domain
-from workbook.lib.outcome import Outcome
+from workbook.lib.explore.advice import Advice, advise, binding
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.slot_table import slot_csv
+from workbook.lib.libvirt.writer import write_domain
 from workbook.lib.rules import RULE_SETS, RuleSet
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
-from workbook.lib.slot_table import slot_csv
+from workbook.widgets.bokeh_figure import Figure
+from workbook.widgets.styles import style_sheet, styled
 
 __all__ = ("OutcomeView",)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from workbook.explorer.look import styled
+from workbook.lib.explore.timeline import Step
 from workbook.lib.size import format_size
-from workbook.lib.timeline import Step
+from workbook.widgets.styles import styled
 
 __all__ = ("TimelineBar",)
 

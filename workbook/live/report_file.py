@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from workbook.whole_file import write_whole
+from workbook.tools.atomic_write import write_whole
 
 __all__ = ("write_report",)
 

@@ -4,10 +4,10 @@
 state of the explorer (``--state``) can stand in place of the preset, and ``--slides`` makes a deck of a notebook.
 
 The sliders in the page only pick: everything that they can show was decided by the model before
-(`workbook.report.grid` says which positions there are). Nothing of the rules is written in JavaScript.
+(`workbook.report.positions` says which positions there are). Nothing of the rules is written in JavaScript.
 """
 
-from workbook.report.notebook import notebook_page, slides
-from workbook.report.scenario import preset_page, scenario_page
+from .notebook_page import notebook_page, slides
+from .scenario_page import preset_page, scenario_page
 
 __all__ = ("notebook_page", "preset_page", "scenario_page", "slides")

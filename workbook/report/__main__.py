@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 from workbook.lib.errors import BadInput
-from workbook.report.notebook import notebook_page, slides
-from workbook.report.scenario import preset_page, read_state, scenario_page
-from workbook.whole_file import check_writable, write_whole
+from workbook.tools.atomic_write import check_writable, write_whole
+
+from .notebook_page import notebook_page, slides
+from .scenario_page import preset_page, read_state, scenario_page
 
 __all__ = ("main",)
 

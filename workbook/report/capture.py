@@ -15,14 +15,15 @@ from IPython.core.getipython import get_ipython
 from jupyter_bokeh import BokehModel
 
 from workbook.explorer import CommandLine, Explorer
-from workbook.report.panel import panel
-from workbook.report.stage import document_json
-from workbook.report.story import story_of_scenario
+
+from .bokeh_recorder import document_json
+from .panel import panel
+from .walkthrough import story_of_scenario
 
 __all__ = ("MIME", "SETUP", "install")
 
 MIME: Final = "application/vnd.memslot-workbook.report+json"
-"""``{"panels": [...], "pictures": [...], "components": [...]}``: see `workbook.report.notebook`."""
+"""``{"panels": [...], "pictures": [...], "components": [...]}``: see `workbook.report.notebook_page`."""
 SETUP: Final = "from workbook.report.capture import install; install()"
 """The cell that runs before all others."""
 _COMPONENTS: Final = {

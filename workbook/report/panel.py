@@ -7,15 +7,16 @@ from typing import Any, Final
 
 from workbook.charts import OutcomeCharts
 from workbook.charts.theme import ThemeName
-from workbook.lib.outcome import Outcome
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.settings import SETTINGS, virtio_mem_devices
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
-from workbook.lib.settings import SETTINGS, virtio_mem_devices
-from workbook.report import words
-from workbook.report.grid import Axis, Detail, Grid
-from workbook.report.stage import Cast, Snapshot, Stage
-from workbook.report.story import Step
-from workbook.report.tape import Tape
+
+from . import outcome_text as words
+from .bokeh_recorder import Cast, Snapshot, Stage
+from .frame_store import Tape
+from .positions import Axis, Detail, Grid
+from .walkthrough import Step
 
 __all__ = ("Panel", "panel")
 

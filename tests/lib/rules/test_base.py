@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from workbook.lib.errors import BadInput, Refusal
-from workbook.lib.machine import Machine
+from workbook.lib.machine.machine import Machine
 from workbook.lib.rules import RULE_SETS, Budget, RuleSet, Trace, TraceStep, get
 from workbook.lib.size import GiB, MiB, TiB
 

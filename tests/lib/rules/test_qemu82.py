@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from workbook.lib.backend import UINT_MAX, VhostBackend
+from workbook.lib.consumers.vhost_backend import UINT_MAX, VhostBackend
 from workbook.lib.errors import Refusal
-from workbook.lib.machine import Machine
+from workbook.lib.machine.machine import Machine
 from workbook.lib.rules import Budget, Decision, get
 from workbook.lib.size import GiB, MiB, TiB
 

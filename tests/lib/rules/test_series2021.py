@@ -3,7 +3,7 @@
 import pytest
 
 from workbook.lib.errors import Refusal
-from workbook.lib.machine import Machine
+from workbook.lib.machine.machine import Machine
 from workbook.lib.rules import Budget, Decision, get
 from workbook.lib.size import GiB, MiB, TiB
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from workbook.lib.machine import Machine
+from workbook.lib.machine.machine import Machine
 from workbook.lib.rules import Budget, get
 from workbook.lib.size import GiB, MiB
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import ClassVar, Protocol
 
-from workbook.lib.backend import PerDeviceVhostCount, VhostCount, u32
+from workbook.lib.consumers.vhost_backend import PerDeviceVhostCount, VhostCount, u32
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.size import GiB, MiB, format_size, round_up
 from workbook.lib.trace import Trace, TraceStep

@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from workbook.lib.backend import UINT_MAX, GlobalVhostCount, PerDeviceVhostCount, VhostBackend, VhostCount, u32
+from workbook.lib.consumers.vhost_backend import (
+    UINT_MAX,
+    GlobalVhostCount,
+    PerDeviceVhostCount,
+    VhostBackend,
+    VhostCount,
+    u32,
+)
 from workbook.lib.errors import Refusal
 
 from .base import Budget, RuleSet, Trace

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from workbook.lib.backend import UINT_MAX, GlobalVhostCount, VhostCount, u32
+from workbook.lib.consumers.vhost_backend import UINT_MAX, GlobalVhostCount, VhostCount, u32
 from workbook.lib.errors import Refusal
 from workbook.lib.size import GiB
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from workbook.lib.backend import UINT_MAX
+from workbook.lib.consumers.vhost_backend import UINT_MAX
 from workbook.lib.rules import RuleSet, qemu82, rfc2021, series2021, single
 from workbook.lib.size import GiB
 

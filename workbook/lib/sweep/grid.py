@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from workbook.lib.backend import UINT_MAX
+from workbook.lib.consumers.vhost_backend import UINT_MAX
 from workbook.lib.errors import BadInput
 from workbook.lib.rules import Budget
 from workbook.lib.size import MiB, PiB

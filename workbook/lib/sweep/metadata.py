@@ -4,11 +4,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput
-from workbook.lib.overhead import KvmHost
+from workbook.lib.machine.virtio_mem import HOST_PAGE, VirtioMemDevice, default_block_size
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.size import round_up
-from workbook.lib.virtio_mem import HOST_PAGE, VirtioMemDevice, default_block_size
 
 from .grid import Grid, Ints, Point
 

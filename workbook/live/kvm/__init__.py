@@ -15,9 +15,9 @@ As a command (Linux with ``/dev/kvm``; as root for numbers to the page)::
 It exits with 0 if every measurement equals its prediction, 1 if one differs, and 2 with one line if it cannot measure.
 """
 
-from .here import ThisHost
 from .host import this_host
-from .layout import Layout
+from .host_measurement import ThisHost
 from .measurement import RESERVE, Measurement, Timing, measure, time_slots
+from .memslot_layout import Layout
 
 __all__ = ("RESERVE", "Layout", "Measurement", "ThisHost", "Timing", "measure", "this_host", "time_slots")

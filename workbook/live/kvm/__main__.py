@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
-from workbook.live.measuring import ended
+from workbook.live.cli import ended
 from workbook.live.progress_bar import progress_bar
 from workbook.live.report_file import write_report
-from workbook.whole_file import check_writable
+from workbook.tools.atomic_write import check_writable
 
 from . import Layout, Measurement, Timing, measure, this_host, time_slots
 from .device import DEVICE, KvmDevice, Progress

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from workbook.lib.overhead import KvmHost, kernel_version
+from workbook.lib.cost.kvm import KvmHost, kernel_version
 
 __all__ = ("kvm_parameters", "other_vms", "this_host")
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from workbook.lib.cost.kvm import KvmCost, KvmHost
 from workbook.lib.errors import BadInput
-from workbook.lib.overhead import KvmCost, KvmHost
 from workbook.lib.size import KiB, MiB, format_size
 
 from .device import DEVICE, KvmDevice, Progress
 from .host import other_vms, this_host
-from .layout import Layout
+from .memslot_layout import Layout
 from .vmalloc import MEMINFO_UNCERTAINTY, Usage, available_memory, read_usage
 
 __all__ = ("RESERVE", "Measurement", "Timing", "measure", "time_slots")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from workbook.lib.size import GiB, KiB, format_size, parse_size
-from workbook.live.binary import QemuBinary, find_qemu
+from workbook.live.cli import ended
 from workbook.live.kvm import this_host
 from workbook.live.kvm.host import kvm_parameters
-from workbook.live.measuring import ended
 from workbook.live.progress_bar import progress_bar
+from workbook.live.qemu.binary import QemuBinary, find_qemu
 from workbook.live.report_file import write_report
-from workbook.whole_file import check_writable
+from workbook.tools.atomic_write import check_writable
 
 from . import DeviceCost, Start, Update, measure_device, measure_update, time_start
 

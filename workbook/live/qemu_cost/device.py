@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from workbook.lib import Machine
+from workbook.lib.cost.kvm import KvmCost, KvmHost
 from workbook.lib.errors import BadInput
-from workbook.lib.overhead import KvmCost, KvmHost
 from workbook.lib.size import GiB, MiB, TiB, format_size
-from workbook.live.binary import QemuBinary, find_qemu
+from workbook.live.guest.virtio import MAX_BLOCKS, VirtioMemDriver
 from workbook.live.kvm import RESERVE, Layout, this_host
 from workbook.live.kvm.device import KvmDevice
 from workbook.live.kvm.host import other_vms
 from workbook.live.kvm.vmalloc import Usage, available_memory, read_usage
-from workbook.live.session import Session
-from workbook.live.virtio import MAX_BLOCKS, VirtioMemDriver
+from workbook.live.qemu.binary import QemuBinary, find_qemu
+from workbook.live.qemu.session import Session
 
 __all__ = ("DeviceCost", "Start", "measure_device", "time_start")
 

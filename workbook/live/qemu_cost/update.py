@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, MiB
-from workbook.live.actions import perform
-from workbook.live.binary import QemuBinary, find_qemu, usable_accel
-from workbook.live.session import Session
-from workbook.live.virtio import MemAnswer, VirtioMemDriver
+from workbook.live.guest.virtio import MemAnswer, VirtioMemDriver
+from workbook.live.qemu.actions import perform
+from workbook.live.qemu.binary import QemuBinary, find_qemu, usable_accel
+from workbook.live.qemu.session import Session
 
 __all__ = ("MOST_SLOTS", "Update", "measure_update")
 

@@ -1,0 +1,427 @@
+"""Reports: what is in the page, what it shows at its positions, and what is refused."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from hypothesis import given, strategies as st
+
+from workbook.charts.memory_map import NOT_STARTED
+from workbook.data import cover_letter
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.presets import PRESETS
+from workbook.lib.explore.settings import SETTINGS
+from workbook.lib.rules import RULE_SETS, RuleSet, Trace
+from workbook.lib.rules.base import Budget
+from workbook.lib.scenario import Scenario
+from workbook.lib.size import GiB
+from workbook.report import preset_page, scenario_page
+from workbook.report.__main__ import main
+from workbook.report.frame_store import Tape
+from workbook.report.notebook_page import markdown
+from workbook.report.outcome_text import comparison_cells, sentence
+from workbook.report.panel import panel
+from workbook.report.positions import Grid
+from workbook.report.walkthrough import story_of_preset, story_of_scenario
+
+LIMIT = 5_000_000
+"""Bytes of the standard page."""
+
+
+class _Loads(HTMLParser):
+    """Collects what a browser would fetch, ids, and labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+        self.label_targets: list[str] = []
+        self.controls: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.loads += [value or "" for name, value in attrs if name in {"src", "srcset", "data", "poster"}]
+        if tag == "link":
+            self.loads.append(given.get("href") or "")
+        if "id" in given:
+            self.ids.append(given["id"] or "")
+        if tag == "label" and "for" in given:
+            self.label_targets.append(given["for"] or "")
+        if tag == "input":
+            self.controls.append(given)
+
+
+def parsed(text: str) -> _Loads:
+    """Return what the page has."""
+    found = _Loads()
+    found.feed(text)
+    return found
+
+
+def data_of(text: str, name: str = "vm") -> Any:
+    """Return the data of a panel."""
+    match = re.search(rf'<script type="application/json" data-panel="{name}">(.*?)</script>', text, re.DOTALL)
+    assert match
+    return json.loads(match[1])
+
+
+class Reader:
+    """Reads a panel's data as `panel.js` does."""
+
+    def __init__(self, data: Any, theme: str = "light") -> None:
+        self.data, self.theme = data, theme
+
+    def value(self, number: int) -> Any:
+        found = self.data["values"][number]
+        return found[self.theme] if isinstance(found, dict) and "light" in found else found
+
+    def column(self, number: int) -> list[Any]:
+        runs = self.data["columns"][number]
+        return [
+            self.value(first + i * step)
+            for first, count, step in zip(runs[::3], runs[1::3], runs[2::3], strict=True)
+            for i in range(count)
+        ]
+
+    def frame(self, shown: int) -> dict[str, Any]:
+        parts = self.data["frames"][self.data["shown"][shown]]
+        behind = len(self.data["tracked"])
+        found = {name: self.value(one) for name, one in zip(self.data["words"], parts[behind:], strict=False)}
+        behind += len(self.data["words"])
+        for (name, joint), one in zip(self.data["lines"], parts[behind:], strict=True):
+            found[name] = joint.join(self.column(one))
+        return found
+
+    def sources(self, shown: int) -> list[dict[str, list[Any]]]:
+        parts = self.data["frames"][self.data["shown"][shown]]
+        return [
+            dict(zip(columns, map(self.column, self.data["groups"][one]), strict=True))
+            for (_, _, columns), one in zip(self.data["tracked"], parts, strict=False)
+            if columns is not None
+        ]
+
+    @property
+    def grid(self) -> dict[int, int]:
+        return {index + i: frame + i for index, frame, count in self.data["grid"] for i in range(count)}
+
+
+@pytest.fixture(scope="module")
+def standard() -> str:
+    """The standard page."""
+    return preset_page("cover-letter", command="python -m workbook.report --preset cover-letter -o report.html")[0]
+
+
+@pytest.fixture(scope="module")
+def small() -> tuple[Grid, Any]:
+    """A small panel: Kata's VM, the grid of a notebook."""
+    scenario = PRESETS["kata-virtiofsd"].scenario
+    made = panel(scenario, story_of_scenario(scenario), detail="brief", name="vm")
+    return Grid.around(scenario, detail="brief"), made.data
+
+
+def test_standard_page_is_small_enough(standard: str) -> None:
+    """The page of the cover letter has less than 5 MB."""
+    assert len(standard.encode()) < LIMIT
+
+
+def test_page_loads_nothing(standard: str) -> None:
+    """No element, style or policy makes a browser fetch anything."""
+    assert [one for one in parsed(standard).loads if not one.startswith("data:")] == []
+    style = re.search(r"<style>(.*?)</style>", standard, re.DOTALL)
+    assert style
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+    assert "default-src 'none'" in standard
+    assert "connect-src" not in standard
+
+
+def test_same_page_every_time(standard: str) -> None:
+    """Computed again in the same process, the page is the same to the byte."""
+    again = preset_page("cover-letter", command="python -m workbook.report --preset cover-letter -o report.html")[0]
+    assert again == standard
+
+
+def test_every_slider_has_a_label_and_every_id_is_unique(standard: str) -> None:
+    """Range inputs are named by a label; no id is used twice."""
+    found = parsed(standard)
+    sliders = [one["id"] for one in found.controls if one["type"] == "range"]
+    assert len(sliders) == 3
+    assert set(sliders) <= set(found.label_targets)
+    assert len(found.ids) == len(set(found.ids))
+
+
+def test_cover_letter_steps_are_the_mails_text(standard: str) -> None:
+    """The four steps hold the four outputs of the mail, byte for byte, and the page says so."""
+    reader = Reader(data_of(standard))
+    rules = list(RULE_SETS).index("rfc-2021")
+    texts = [reader.frame(step[rules])["mtree"] for step in reader.data["steps"]]
+    assert texts == [cover_letter(one) for one in ("0", "2", "20", "5-reboot")]
+    assert standard.count("equal to the mail, byte for byte") == 4
+    assert "NOT equal" not in standard
+
+
+def test_every_position_is_what_the_model_says(small: tuple[Grid, Any]) -> None:
+    """At every position of the sliders the page's texts and columns are those of the model, played now."""
+    grid, data = small
+    reader, frames = Reader(data), Reader(data).grid
+    lengths = [len(axis.choices) for axis in grid.axes]
+    seen = 0
+    for at in grid.positions():
+        index = 0
+        for one, length in zip(at, lengths, strict=True):
+            index = index * length + one
+        outcome = Outcome.of(*grid.at(at))
+        frame = reader.frame(frames[index])
+        assert frame["sentence"] == sentence(outcome)
+        assert frame["cells"] == comparison_cells(outcome)
+        assert frame["mtree"] == outcome.info_mtree
+        assert Scenario.from_json(frame["state"]) == outcome.scenario
+        sources = reader.sources(frames[index])
+        states = next(one["state"] for one in sources if "offset" in one)
+        assert sum(state > 0 for state in states) == outcome.used
+        seen += 1
+    assert seen == len(frames)
+
+
+def test_refused_positions_come_first() -> None:
+    """Where the first positions do not start, nothing of a later one is drawn in them, and the notice stands there."""
+    scenario = SETTINGS["vhost_slots"].put(PRESETS["kata-virtiofsd"].scenario, 1, None)
+    made, grid = (
+        panel(scenario, story_of_scenario(scenario), detail="brief", name="vm"),
+        Grid.around(scenario, detail="brief"),
+    )
+    reader = Reader(made.data)
+    frames = [
+        *((scenario, rules, made.data["steps"][0][index]) for index, rules in enumerate(grid.rules)),
+        *((*grid.at(at), frame) for at, frame in zip(grid.positions(), reader.grid.values(), strict=True)),
+    ]
+    refused = 0
+    for played, rules, frame in frames:
+        outcome, sources = Outcome.of(played, rules), reader.sources(frame)
+        [notice] = [one["text"] for one in sources if one.keys() == {"x", "y", "text"}]
+        assert notice == ([] if outcome.layout else [NOT_STARTED])
+        states = next(one["state"] for one in sources if "offset" in one)
+        assert sum(state > 0 for state in states) == outcome.used
+        refused += outcome.layout is None
+    assert 0 < refused < len(frames)
+
+
+def test_dark_theme_has_other_colours_and_the_same_numbers(small: tuple[Grid, Any]) -> None:
+    """What is drawn differs in colours only between the themes."""
+    _, data = small
+    light, dark = (Reader(data, theme).sources(len(data["shown"]) - 1) for theme in ("light", "dark"))
+    differing = {name for a, b in zip(light, dark, strict=True) for name in a if a[name] != b[name]}
+    assert "fill" in differing
+    assert differing <= {"fill", "line", "alpha", "color", "inside", "outside", "text_color"}
+
+
+def test_requests_end_at_the_size_of_the_device() -> None:
+    """No position asks for more than the device has, and the device's size itself is offered."""
+    grid = Grid.around(PRESETS["cover-letter"].scenario)
+    chosen = [grid.values(at) for at in grid.positions()]
+    assert all(one["requested_size"] <= one["device_size"] for one in chosen)
+    assert {one["device_size"] for one in chosen if one["requested_size"] == one["device_size"]} == {
+        250 * GiB,
+        500 * GiB,
+        1000 * GiB,
+    }
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_scenario_itself_is_a_position(name: str) -> None:
+    """The sliders start where the scenario is: at its rule set, sizes and limit."""
+    scenario = PRESETS[name].scenario
+    grid = Grid.around(scenario)
+    values = grid.values(grid.start)
+    assert values.pop("rules") == scenario.rules
+    assert {one: SETTINGS[one].get(scenario, None) for one in values} == values
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_preset_is_a_step_of_its_story(name: str) -> None:
+    """Whatever the story, the preset itself is in it."""
+    assert PRESETS[name].scenario in [one.scenario for one in story_of_preset(name)]
+
+
+def test_a_rule_set_of_ones_own_is_offered() -> None:
+    """A rule set from a notebook cell stands beside the published ones, and its numbers are in the page."""
+
+    class Three(RuleSet):
+        name = "three"
+
+        def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:
+            return trace.note("three", min(3, budget.kvm_free or 3, region_size), "because")
+
+    scenario = PRESETS["kata-virtiofsd"].scenario
+    rules = Three()
+    made = panel(scenario, story_of_scenario(scenario, rules), rules=rules, detail="brief", name="vm")
+    reader = Reader(made.data)
+    frame = reader.frame(made.data["steps"][made.data["start"]][-1])
+    assert made.data["axes"][0]["labels"] == [*RULE_SETS, "three"]
+    assert frame["sentence"].startswith("three: 0 of 3 memslots")
+
+
+def test_refusal_in_qemus_words_with_what_helps() -> None:
+    """A VM that QEMU refuses has its words in the page, and changes after which it would not."""
+    outcome = Outcome.of(PRESETS["vhost-after"].scenario)
+    text, _ = scenario_page(PRESETS["vhost-after"].scenario)
+    assert outcome.problem
+    body = text[: text.index('<script type="application/json"')]
+    assert outcome.problem.message in body
+    assert "What helps" in body
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(st.integers(0, 9), st.booleans(), st.text("ab", max_size=2), st.none(), st.floats(0, 2))),
+        max_size=5,
+    )
+)
+def test_tape_gives_back_what_it_took(columns: list[list[Any]]) -> None:
+    """A column that is read back has the same values, of the same kind (a whole float is an integer)."""
+    tape = Tape()
+    numbers = [tape.column(one) for one in columns]
+    reader = Reader(json.loads(json.dumps(tape.plain())))
+    for number, column in zip(numbers, columns, strict=True):
+        found = reader.column(number)
+        assert found == column
+        assert [isinstance(one, bool) for one in found] == [isinstance(one, bool) for one in column]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
+def test_tape_keeps_themes_apart(pairs: list[tuple[int, int]]) -> None:
+    """A column with other values in dark gives each theme its own."""
+    tape = Tape()
+    number = tape.column([light for light, _ in pairs], [dark for _, dark in pairs])
+    data = tape.plain()
+    assert Reader(data, "light").column(number) == [light for light, _ in pairs]
+    assert Reader(data, "dark").column(number) == [dark for _, dark in pairs]
+
+
+def test_links_into_the_repository_become_text() -> None:
+    """A page that is mailed has no dead links and no remote pictures; links to the web stay."""
+    text = markdown("[a](01-cover-letter.ipynb) [b](https://example.org/) ![c](https://example.org/x.png)")
+    assert "01-cover-letter.ipynb" not in text
+    assert '<a href="https://example.org/">b</a>' in text
+    assert "<img" not in text
+
+
+# -- the command ------------------------------------------------------------------------------------------------------
+
+
+def _notebook(path: Path, *sources: str) -> Path:
+    cells = [
+        nbformat.v4.new_markdown_cell(one[3:]) if one.startswith("md:") else nbformat.v4.new_code_cell(one)
+        for one in sources
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--preset", "nonsense"], "there is no preset 'nonsense': known are cover-letter"),
+        (["--state", "missing.json"], "--state missing.json: cannot be read (No such file or directory)"),
+        (["--state", "{"], "not a saved scenario"),
+        (["--state", '{"ramm":1}'], "scenario has no field 'ramm'"),
+        (["--notebook", "missing.ipynb"], "--notebook missing.ipynb: cannot be read (No such file or directory)"),
+        (["--preset", "cover-letter", "--slides"], "--slides makes a deck of a notebook"),
+    ],
+)
+def test_refused_in_one_line_and_the_old_file_stays(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Input that cannot be taken is one line that names it; an older output is left alone."""
+    monkeypatch.chdir(tmp_path)
+    output = tmp_path / "report.html"
+    output.write_text("old")
+    assert main([*arguments, "-o", str(output)]) == 1
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert output.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_output_is_checked_before_anything_is_computed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that does not exist, or a folder in place of a file, is refused at once."""
+    assert main(["--preset", "cover-letter", "-o", str(tmp_path / "no" / "report.html")]) == 1
+    assert "is not a folder" in capsys.readouterr().err
+    assert main(["--preset", "cover-letter", "-o", str(tmp_path)]) == 1
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_saved_state_from_a_file_and_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The text of the explorer's State field and a file with it give the same page, but for the command."""
+    scenario = replace(PRESETS["kubevirt-dpdk"].scenario, devices=(), ram_backend=None, backends=())
+    (tmp_path / "state.json").write_text(scenario.to_json())
+    pages = []
+    for given_state in (scenario.to_json(), str(tmp_path / "state.json")):
+        output = tmp_path / "report.html"
+        assert main(["--state", given_state, "-o", str(output)]) == 0
+        text = output.read_text(encoding="utf-8")
+        pages.append(re.sub(r"<dt>Command</dt><dd>.*?</dd>", "", text))
+        assert f"{len(text.encode()) / 1e6:.2f} MB" in capsys.readouterr().out
+    assert pages[0] == pages[1]
+    assert Scenario.from_json(Reader(data_of(pages[0])).frame(0)["state"]).rules == next(iter(RULE_SETS))
+
+
+def test_notebook_with_an_explorer_a_picture_and_a_table(tmp_path: Path) -> None:
+    """Prose, tables and pictures of a notebook are in the page, an explorer as sliders, code folded, and no widgets."""
+    notebook = _notebook(
+        tmp_path / "one.ipynb",
+        "md:# A title\n\nProse with *emphasis*.",
+        "from workbook.explorer import Explorer, map_of\nExplorer('kata-virtiofsd')",
+        "map_of('cover-letter-20g')",
+        "from workbook.tables.table import Table\nTable.of(('a', 'b'), [(1, 'two')])",
+        "print('printed <b>')",
+    )
+    before = notebook.read_bytes()
+    output = tmp_path / "page.html"
+    assert main(["--notebook", str(notebook), "-o", str(output)]) == 0
+    text = output.read_text(encoding="utf-8")
+    assert notebook.read_bytes() == before
+    assert "<h1>A title</h1>" in text
+    assert "<em>emphasis</em>" in text
+    assert "<td style='text-align:right'>1</td>" in text
+    assert "printed &lt;b&gt;" in text
+    assert "widget-view+json" not in text
+    assert text.count("<details class='code'>") == 4
+    reader = Reader(data_of(text, "shown-1"))
+    outcome = Outcome.of(PRESETS["kata-virtiofsd"].scenario)
+    own = list(RULE_SETS).index(outcome.rules)
+    assert reader.frame(reader.data["steps"][reader.data["start"]][own])["sentence"] == sentence(outcome)
+    assert 'data-pictures="shown-2"' in text
+    assert len(text.encode()) < LIMIT
+
+
+def test_slides_begin_at_headings_and_tags(tmp_path: Path) -> None:
+    """Every heading of the first two levels begins a slide; the last one says how it was computed."""
+    notebook = _notebook(tmp_path / "one.ipynb", "md:# One", "md:text", "1 + 1", "md:## Two", "md:### not a slide")
+    output = tmp_path / "deck.html"
+    assert main(["--notebook", str(notebook), "--slides", "-o", str(output)]) == 0
+    text = output.read_text(encoding="utf-8")
+    assert re.findall(r"aria-label='(Slide \d of \d)'", text) == [f"Slide {one} of 3" for one in (1, 2, 3)]
+    assert [one for one in parsed(text).loads if not one.startswith("data:")] == []
+
+
+def test_failing_cell_and_no_notebook_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cell that fails is named with its error; a file that is no notebook is refused."""
+    broken = _notebook(tmp_path / "broken.ipynb", "1 + 1", "1 / 0")
+    assert main(["--notebook", str(broken), "-o", str(tmp_path / "x.html")]) == 1
+    error = capsys.readouterr().err
+    assert "cell [2] fails (ZeroDivisionError: division by zero)" in error
+    (tmp_path / "text.ipynb").write_text("no JSON")
+    assert main(["--notebook", str(tmp_path / "text.ipynb"), "-o", str(tmp_path / "x.html")]) == 1
+    assert "is not a notebook" in capsys.readouterr().err
+    assert not (tmp_path / "x.html").exists()

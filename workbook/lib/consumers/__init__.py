@@ -1,0 +1,1 @@
+"""Who consumes memslots: KVM and the vhost back ends."""

@@ -1,0 +1,1 @@
+"""What memslots and memory devices cost: the kernel's metadata, QEMU's bitmaps, and measurements of both."""

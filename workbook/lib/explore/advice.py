@@ -1,0 +1,160 @@
+"""Advice: which consumer binds, and the smallest change that helps.
+
+Nothing here knows a rule: every piece of advice is a changed scenario that was played and found better.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE
+from workbook.lib.errors import BadInput
+from workbook.lib.rules import RULE_SETS, RuleSet, get
+from workbook.lib.scenario import Scenario, VhostDevice
+from workbook.lib.size import GiB, format_size
+
+from .outcome import Outcome
+from .settings import SETTINGS, virtio_mem_devices
+
+__all__ = ("Advice", "advise", "binding")
+
+_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 4096, 32764)
+"""Memslot limits that back ends and kernels have (facts D); advice names the smallest one that helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A change that helps.
+
+    Attributes
+    ----------
+    text
+        The change in words, and what it brings.
+    scenario
+        The scenario with the change.
+    binds
+        What stood in the way: the consumer that has too few memslots, or the space; empty where it is only the order.
+    """
+
+    text: str
+    scenario: Scenario
+    binds: str = ""
+
+
+def advise(outcome: Outcome, rules: RuleSet | str | None = None) -> tuple[Advice, ...]:
+    """Return changes after which QEMU accepts, or a device has more than one memslot; the smallest of each kind.
+
+    Empty where nothing is wrong: QEMU accepts, and no device that could have several memslots has one.
+    """
+    stuck = _single_slots(outcome)
+    if outcome.problem is None and not stuck:
+        return ()
+    if rules is None and outcome.rules not in RULE_SETS:
+        return ()
+    found = []
+    chosen = get(rules if rules is not None else outcome.rules)
+    for binds, ladder in _ladders(outcome.scenario, chosen):
+        # a ladder ends where a step would be no VM any more, such as a maxmem beyond 2^64
+        with suppress(BadInput):
+            for text, scenario in ladder:
+                better = Outcome.of(scenario, chosen)
+                if better.problem is None and (outcome.problem is not None or _single_slots(better) < stuck):
+                    words = f"{text}: {better.used} of {better.promised} memslots mapped"
+                    found.append(Advice(words, scenario, binds))
+                    break
+    return tuple(found)
+
+
+def binding(found: Iterable[Advice]) -> str:
+    """Return what binds, for advice that was found, as a list of words; empty where nothing does."""
+    return ", ".join(dict.fromkeys(one.binds for one in found if one.binds))
+
+
+def _single_slots(outcome: Outcome) -> int:
+    """Count devices above 1 GiB that were cut into one memslot although they need not be."""
+    if outcome.layout is None:
+        return 0
+    return sum(
+        1
+        for one in outcome.layout.devices
+        if one.type == "virtio-mem" and one.decision.count == 1 and not one.decision.direct and one.size > GiB
+    )
+
+
+def _ladders(scenario: Scenario, rules: RuleSet) -> Iterator[tuple[str, Iterator[tuple[str, Scenario]]]]:
+    """Yield one ladder of changes per kind, each from small to large, and what binds where a step of it helps."""
+    yield "", _vhost_first(scenario)
+    yield _fewest(scenario), _more_vhost_slots(scenario)
+    yield f"KVM ({scenario.kvm_slots:,} memslots)", _more_kvm_slots(scenario)
+    yield "the space for memory devices (maxmem - RAM)", _more_space(scenario)
+    yield "the device's share of the space for memory devices", _less_space(scenario)
+    if "max-memslots" not in rules.unknown_properties:
+        yield "", _fewer_slots(scenario)
+
+
+def _fewest(scenario: Scenario) -> str:
+    """Name the vhost back end with the fewest memslots."""
+    backends = [one for one in scenario.devices if isinstance(one, VhostDevice)]
+    if not backends:
+        return ""
+    fewest = min(backends, key=_limit)
+    limit = _limit(fewest)
+    return f"vhost back end {fewest.id or '(unnamed)'} ({limit:,} {'memslot' if limit == 1 else 'memslots'})"
+
+
+def _limit(device: VhostDevice) -> int:
+    if device.slots is not None:
+        return device.slots
+    return VHOST_KERNEL_DEFAULT if device.kernel else VHOST_USER_BASELINE
+
+
+def _vhost_first(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    place = SETTINGS["vhost_place"]
+    if any(isinstance(one, VhostDevice) for one in scenario.devices) and place.get(scenario, None) == "after":
+        yield "plug the vhost device before the memory devices", place.put(scenario, "before", None)
+
+
+def _more_vhost_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    limits = [_limit(one) for one in scenario.devices if isinstance(one, VhostDevice)]
+    if not limits:
+        return
+    for limit in _LIMITS:
+        if limit > min(limits):
+            devices = tuple(
+                replace(one, slots=max(one.slots or 0, limit)) if isinstance(one, VhostDevice) else one
+                for one in scenario.devices
+            )
+            yield f"a vhost back end with {limit} memslots", replace(scenario, devices=devices)
+
+
+def _more_kvm_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    for limit in _LIMITS:
+        if limit > scenario.kvm_slots:
+            yield f"a host whose KVM has {limit} memslots", replace(scenario, kvm_slots=limit)
+
+
+def _more_space(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    needed = scenario.ram + sum(
+        backend.size
+        for one in scenario.devices
+        if not isinstance(one, VhostDevice) and (backend := scenario.backend(one.memdev or ""))
+    )
+    for slack in (0, GiB, 16 * GiB):
+        if needed + slack > scenario.maxmem:
+            yield f"maxmem={format_size(needed + slack)}", replace(scenario, maxmem=needed + slack)
+
+
+def _less_space(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    """Make the device's share larger by a smaller device-memory area."""
+    sizes = [SETTINGS["device_size"].get(scenario, one.id) for one in virtio_mem_devices(scenario)]
+    needed = scenario.ram + sum(sizes)
+    if scenario.maxmem > needed:
+        yield f"maxmem={format_size(needed)}, no more than the devices need", replace(scenario, maxmem=needed)
+
+
+def _fewer_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    setting = SETTINGS["max_memslots"]
+    for limit in (512, 256, 128, 64, 32, 16, 8, 4, 2, 1):
+        if limit < (setting.get(scenario, None) or 1 << 16):
+            yield f"max-memslots={limit} for every device", setting.put(scenario, limit, None)

@@ -1,0 +1,138 @@
+"""Invariants of every rule set, and a search for the first VM on which one of them breaks.
+
+A rule set that breaks one of these would lose memory, take slots from others, or let a guest see memory vanish
+for a moment (facts I.1, A.04).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from workbook.lib.errors import WorkbookError
+from workbook.lib.machine.snapshot import DeviceLayout, Layout
+from workbook.lib.memory.flatview import Change, ChangeKind
+from workbook.lib.rules import RuleSet, get
+from workbook.lib.scenario import Action, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from workbook.lib.size import GiB, MiB, format_size
+
+from .timeline import Step, timeline
+
+__all__ = ("Violation", "first_violation", "random_scenario", "violations")
+
+_LIMITS: Final = (None, None, None, 8, 16, 32, 64, 256, 509, 512)
+_SIZES: Final = tuple(GiB << power for power in range(10))
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An invariant that does not hold.
+
+    Attributes
+    ----------
+    what
+        Which one, with the numbers.
+    scenario
+        The VM, up to the action after which it fails.
+    """
+
+    what: str
+    scenario: Scenario
+
+    def __str__(self) -> str:
+        return self.what
+
+
+def violations(step: Step) -> Iterator[str]:
+    """Yield what is wrong after one step of a timeline."""
+    for device in step.layout.devices:
+        yield from _of_device(device)
+    yield from _of_consumers(step.layout)
+    yield from _of_changes(step.changes)
+
+
+def _of_device(device: DeviceLayout) -> Iterator[str]:
+    decision = device.decision
+    if decision.count < 1 or decision.memslot_size < 1:
+        yield f"{device.id}: {decision.count} memslots of {format_size(decision.memslot_size)} are no memslots"
+        return
+    covered = int(device.slot_size.sum())
+    if covered < device.size:
+        yield f"{device.id}: its memslots cover {format_size(covered)} of {format_size(device.size)}"
+    if device.block_size and decision.count > 1 and decision.memslot_size % device.block_size:
+        yield f"{device.id}: a memslot border cuts a block of {format_size(device.block_size)}"
+    hidden = int(device.slot_plugged[~device.slot_mapped].sum())
+    if hidden:
+        yield f"{device.id}: {format_size(hidden)} are plugged in memslots that are not mapped"
+
+
+def _of_consumers(layout: Layout) -> Iterator[str]:
+    for one in layout.consumers:
+        if one.limit is not None and one.boot + one.used > one.limit:
+            yield f"{one.name}: {one.boot + one.used} memslots in use, {one.limit} is the limit"
+        elif one.free is not None and one.free < 0:
+            yield f"{one.name}: {-one.free} memslots are promised that it does not have"
+
+
+def _of_changes(changes: tuple[Change, ...]) -> Iterator[str]:
+    """Find what vanishes and comes back in another shape: such an update is not atomic for a consumer."""
+    gone = [one.range for one in changes if one.kind is ChangeKind.DEL]
+    for one in changes:
+        again = next((old for old in gone if old.start < one.range.end and one.range.start < old.end), None)
+        if one.kind is ChangeKind.ADD and again is not None:
+            yield (
+                f"not atomic: {format_size(again.size)} at {again.start:#x} vanish and come back as "
+                f"{format_size(one.range.size)} at {one.range.start:#x}"
+            )
+
+
+def random_scenario(random: Random) -> Scenario:
+    """Return a VM with one to three devices, perhaps a vhost back end, and a few things that happen to it."""
+    sizes = [random.choice(_SIZES) + random.choice((0, 0, 0, 512 * MiB, 2 * MiB)) for _ in range(random.randint(1, 3))]
+    backends = tuple(
+        MemoryBackend(id=f"mem{number}", size=size, kind="memfd", share=True) for number, size in enumerate(sizes)
+    )
+    devices: list[VirtioMem | VhostDevice] = [
+        VirtioMem(id=f"vm{number}", memdev=f"mem{number}", dynamic_memslots=True) for number in range(len(sizes))
+    ]
+    limit = random.choice(_LIMITS)
+    if limit is not None:
+        devices.insert(random.randint(0, len(devices)), VhostDevice(id="vu0", slots=limit))
+    actions = tuple(action for _ in range(random.randint(1, 6)) for action in _random_actions(random, sizes))
+    ram = 4 * GiB
+    return Scenario(
+        ram=ram,
+        maxmem=ram + sum(sizes) + random.choice((0, 0, GiB, 64 * GiB)),
+        kvm_slots=random.choice((32, 64, 509, 32764, 32764)),
+        backends=backends,
+        devices=tuple(devices),
+        actions=actions,
+    )
+
+
+def _random_actions(random: Random, sizes: list[int]) -> tuple[Action, ...]:
+    """Return a request that the guest follows, or something that happens less often."""
+    number = random.randrange(len(sizes))
+    name = f"vm{number}"
+    if random.random() < 0.25:
+        return (random.choice((Action(op="reset"), Action(op="unplug_all", dev=name))),)
+    size = random.randrange(0, sizes[number] // (2 * MiB) + 1) * 2 * MiB
+    return Action(op="request_size", dev=name, size=size), Action(op="settle", dev=name)
+
+
+def first_violation(rules: RuleSet | str, *, vms: int = 200, seed: int = 1) -> Violation | None:
+    """Play random VMs under a rule set; return the first invariant that breaks, or None.
+
+    VMs that QEMU would refuse to start are passed over: a refusal is an answer, not a violation.
+    """
+    random, chosen = Random(seed), get(rules)  # noqa: S311 - no secrets here
+    for _ in range(vms):
+        scenario = random_scenario(random)
+        try:
+            steps = timeline(scenario, chosen)
+        except WorkbookError:
+            continue
+        for number, step in enumerate(steps):
+            for what in violations(step):
+                return Violation(what, replace(scenario, actions=scenario.actions[:number]))
+    return None

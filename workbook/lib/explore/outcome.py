@@ -1,0 +1,134 @@
+"""Outcome: everything there is to show about a scenario, or QEMU's refusal of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from workbook.lib.cost.kvm import KvmCost, KvmHost
+from workbook.lib.errors import WorkbookError
+from workbook.lib.machine.snapshot import Layout
+from workbook.lib.qemu_args.reader import write_argv
+from workbook.lib.rules import RULE_SETS
+from workbook.lib.rules.base import RuleSet
+from workbook.lib.scenario import Scenario
+from workbook.lib.size import format_size
+
+from .settings import SETTINGS
+from .timeline import Problem, Step, timeline
+
+__all__ = ("Outcome", "Problem", "kvm_host", "vary")
+
+
+def kvm_host(scenario: Scenario) -> KvmHost:
+    """Return the host whose memslot metadata the scenario pays for."""
+    return KvmHost(tdp_mmu=scenario.tdp_mmu, smm=scenario.smm, nested=scenario.nested)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A scenario played to its end under a rule set.
+
+    Attributes
+    ----------
+    steps
+        The start and every action; empty where QEMU would not start.
+    refusal
+        Why it would not start.
+    """
+
+    scenario: Scenario
+    rules: str
+    steps: tuple[Step, ...] = ()
+    refusal: Problem | None = None
+
+    @classmethod
+    def of(cls, scenario: Scenario, rules: RuleSet | str | None = None) -> "Outcome":
+        """Play `scenario`; never raises for what QEMU would refuse."""
+        name = rules.name if isinstance(rules, RuleSet) else rules or scenario.rules
+        try:
+            return cls(scenario, name, timeline(scenario, rules))
+        except WorkbookError as error:
+            return cls(scenario, name, refusal=Problem.of(error))
+
+    @classmethod
+    def refused(cls, problem: Problem, rules: str) -> "Outcome":
+        """Return the outcome of something that never became a scenario."""
+        return cls(Scenario(rules=rules), rules, refusal=problem)
+
+    def after(self, actions: int) -> "Outcome":
+        """Return the outcome after so many actions; nothing is played again."""
+        scenario = replace(self.scenario, actions=self.scenario.actions[:actions])
+        return replace(self, scenario=scenario, steps=self.steps[: actions + 1])
+
+    @property
+    def layout(self) -> Layout | None:
+        """What the machine looks like at the end; None where QEMU would not start."""
+        return self.steps[-1].layout if self.steps else None
+
+    @property
+    def problem(self) -> Problem | None:
+        """The refusal of the start, or of the last action that was refused; None where all went well."""
+        refused = (one.problem for one in reversed(self.steps) if one.problem)
+        return self.refusal or next(refused, None)
+
+    @property
+    def info_mtree(self) -> str:
+        """QEMU's text for the device memory; empty where there is none."""
+        return self.layout.info_mtree() if self.layout else ""
+
+    @property
+    def info_mtree_flat(self) -> str:
+        """QEMU's text for the flat view of the device memory."""
+        return self.layout.info_mtree(flat=True) if self.layout else ""
+
+    @cached_property
+    def cost(self) -> KvmCost:
+        """KVM's metadata for the memslots that are mapped now."""
+        sizes = self.layout.memslot_sizes if self.layout and self.scenario.accel == "kvm" else ()
+        return kvm_host(self.scenario).metadata(sizes)
+
+    @cached_property
+    def single(self) -> "Outcome":
+        """The same scenario with one memslot for the whole device."""
+        return Outcome.of(self.scenario, "single")
+
+    @property
+    def command_line(self) -> list[str]:
+        """The QEMU command line that makes the VM."""
+        return write_argv(self.scenario, RULE_SETS.get(self.rules))
+
+    @property
+    def used(self) -> int:
+        """Memslots that memory devices have mapped."""
+        return sum(one.used for one in self.layout.devices) if self.layout else 0
+
+    @property
+    def promised(self) -> int:
+        """Memslots that memory devices may map."""
+        return sum(one.decision.count for one in self.layout.devices) if self.layout else 0
+
+    def summary(self) -> str:
+        """Return one stable line with the numbers."""
+        if self.layout is None or (self.problem and not self.layout.devices):
+            return f"rules={self.rules}, refused: {self.problem.message if self.problem else ''}"
+        sizes = {format_size(one.decision.memslot_size) for one in self.layout.devices if one.type == "virtio-mem"}
+        plugged = sum(one.plugged_size for one in self.layout.devices)
+        text = (
+            f"rules={self.rules}, memslots={self.used}/{self.promised} of {' and '.join(sorted(sizes)) or 'none'}, "
+            f"plugged={format_size(plugged)}, metadata={format_size(self.cost.total, digits=1)}"
+        )
+        return text + (f", refused: {self.problem.message}" if self.problem else "")
+
+
+def vary(
+    scenario: Scenario, setting: str, values: Iterable[Any], rules: RuleSet | str | None = None
+) -> tuple[Outcome, ...]:
+    """Play a scenario once for every value of one setting.
+
+    Parameters
+    ----------
+    setting
+        Name in `workbook.lib.explore.settings.SETTINGS`.
+    """
+    return tuple(Outcome.of(SETTINGS[setting].put(scenario, value, None), rules) for value in values)

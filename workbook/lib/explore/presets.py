@@ -1,0 +1,133 @@
+"""Presets: scenarios worth starting from, each with where it comes from."""
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from workbook.lib.scenario import Action, MemoryBackend, Scenario, VirtioMem
+from workbook.lib.size import GiB, TiB
+
+from .settings import SETTINGS
+
+__all__ = ("PRESETS", "Preset", "cover_letter")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A scenario with a title, what it shows, and its source."""
+
+    title: str
+    scenario: Scenario
+    shows: str
+    source: str
+
+
+def cover_letter(*actions: Action) -> Scenario:
+    """Return the cover letter's VM: a 500 GiB device in 1037 GiB of device memory at 5 GiB (facts A.16)."""
+    return Scenario(
+        chipset="pc",
+        ram=4 * GiB,
+        maxmem=TiB,
+        ram_slots=17,
+        backends=(MemoryBackend(id="mem0", size=500 * GiB),),
+        devices=(VirtioMem(id="vm0", memdev="mem0", dynamic_memslots=True),),
+        actions=actions,
+        rules="rfc-2021",
+    )
+
+
+def _request(size: int) -> Action:
+    return Action(op="request_size", dev="vm0", size=size)
+
+
+def _merged(size: int, *, maxmem: int, ram: int = 4 * GiB) -> Scenario:
+    """Return a q35 VM with one device under the rules of QEMU 10.0."""
+    return Scenario(
+        ram=ram,
+        maxmem=maxmem,
+        backends=(MemoryBackend(id="mem0", size=size),),
+        devices=(VirtioMem(id="vm0", memdev="mem0", dynamic_memslots=True),),
+        rules="qemu-10.0",
+    )
+
+
+def _with_vhost(scenario: Scenario, slots: int | None, *, place: Literal["before", "after"] = "before") -> Scenario:
+    """Add a vhost-user back end; None: one without CONFIGURE_MEM_SLOTS."""
+    with_backend = SETTINGS["vhost_slots"].put(scenario, slots or 0, None)
+    placed: Scenario = SETTINGS["vhost_place"].put(with_backend, place, None)
+    return placed
+
+
+def _promised_too_much() -> Scenario:
+    """Return worked example R19: two devices of 128 GiB, a back end with 256 memslots between them."""
+    one = replace(_with_vhost(_merged(128 * GiB, maxmem=260 * GiB), 250, place="after"), rules="rfc-2021")
+    second = VirtioMem(id="vm1", memdev="mem1", dynamic_memslots=True)
+    backend = replace(one.backends[-1], id="mem1")
+    return replace(one, devices=(*one.devices, second), backends=(*one.backends, backend))
+
+
+_MAIL: Final = "cover letter, 20211013103330.26869-1-david@redhat.com"
+_TO_20: Final = (_request(2 * GiB), _request(20 * GiB))
+_SETTLE: Final = Action(op="settle", dev="vm0")
+
+PRESETS: Final[dict[str, Preset]] = {
+    "cover-letter": Preset("Cover letter: nothing requested", cover_letter(), "no memslot at all", _MAIL),
+    "cover-letter-2g": Preset(
+        "Cover letter: 2 GiB requested", cover_letter(_request(2 * GiB)), "3 memslots of 1 GiB", _MAIL
+    ),
+    "cover-letter-20g": Preset("Cover letter: 20 GiB requested", cover_letter(*_TO_20), "21 memslots of 1 GiB", _MAIL),
+    "cover-letter-reboot": Preset(
+        "Cover letter: 5 GiB requested, rebooted",
+        cover_letter(*_TO_20, _request(5 * GiB), Action(op="reset")),
+        "6 memslots: the usable region shrinks with a reboot only",
+        _MAIL,
+    ),
+    "one-tib": Preset(
+        "1 TiB device, 1 GiB requested",
+        replace(
+            cover_letter(_request(GiB), _SETTLE),
+            maxmem=4 * GiB + TiB,
+            ram_slots=0,
+            chipset="q35",
+            backends=(MemoryBackend(id="mem0", size=TiB),),
+        ),
+        "what the series is for: more than 2 GiB of metadata with one memslot",
+        _MAIL,
+    ),
+    "promised-too-much": Preset(
+        "RFC: a second device promised too much",
+        _promised_too_much(),
+        "the heuristic grants 128 memslots, the check accepts 120 (worked example R19)",
+        _MAIL,
+    ),
+    "vhost-after": Preset(
+        "vhost-user device plugged too late",
+        _with_vhost(_merged(100 * GiB, maxmem=104 * GiB), 64, place="after"),
+        "a back end with 64 memslots after a device that decided on 100: refused",
+        "hw/virtio/vhost.c, QEMU 8.2",
+    ),
+    "kata-virtiofsd": Preset(
+        "Kata Containers: virtio-fs first, 32 GiB",
+        _with_vhost(_merged(30 * GiB, maxmem=32 * GiB, ram=2 * GiB), 509),
+        "virtiofsd with 509 memslots (rust-vmm vhost-user-backend 0.13): 30 memslots of 1 GiB",
+        "facts D.3: rust-vmm PR 224",
+    ),
+    "kata-old-virtiofsd": Preset(
+        "Kata Containers: an older virtiofsd",
+        _with_vhost(_merged(30 * GiB, maxmem=32 * GiB, ram=2 * GiB), 32),
+        "32 memslots: one for the device, unmapped until it is used",
+        "facts D.3: libvhost-user 5.1 to 8.2",
+    ),
+    "kubevirt-dpdk": Preset(
+        "KubeVirt with a DPDK switch (vhost-user, 8 memslots)",
+        _with_vhost(_merged(256 * GiB, maxmem=260 * GiB), None),
+        "a back end without CONFIGURE_MEM_SLOTS: one memslot for 256 GiB",
+        "facts D.3: DPDK",
+    ),
+    "nested": Preset(
+        "A VM whose guest runs guests",
+        replace(_merged(512 * GiB, maxmem=516 * GiB), tdp_mmu=True, nested=True, actions=(_request(64 * GiB), _SETTLE)),
+        "with nested guests the TDP MMU saves nothing: rmap and write tracking are there again",
+        "facts E.1",
+    ),
+}
+"""Presets by name."""

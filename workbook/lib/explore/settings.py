@@ -1,0 +1,438 @@
+"""Settings: what a user can turn, each a way to read one value of a `Scenario` and to replace it.
+
+A slider, a sweep's axis and a preset all go through these, so that they cannot disagree about what, say, "device
+size" means for the memory backend behind the device.
+"""
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
+from itertools import count as counted, takewhile
+from typing import Any, Final, Literal
+
+from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT
+from workbook.lib.errors import BadInput
+from workbook.lib.rules import RULE_SETS
+from workbook.lib.scenario import Action, Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
+
+__all__ = ("SETTINGS", "SIZES", "Setting", "requested", "virtio_mem_devices", "with_action", "with_request")
+
+_STEPS: Final = (1, 1.25, 1.5, 1.75)
+SIZES: Final = (*(int(GiB * (1 << power) * step) for power in range(13) for step in _STEPS), 8 * TiB)
+"""Sizes that a slider offers: four per doubling, 1 GiB to 8 TiB."""
+SMALL_SIZES: Final = (0, 2 * MiB, 64 * MiB, 128 * MiB, 256 * MiB, 512 * MiB)
+BLOCK_SIZES: Final = (0, *(MiB << power for power in range(13)))
+OFFERED_DEVICES: Final = 8
+MOST_DEVICES: Final = 64
+"""More than anybody plugs; keeps a mistyped number from keeping the kernel busy."""
+
+Place = Literal["before", "after"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing a user can turn.
+
+    Attributes
+    ----------
+    kind
+        ``size`` (bytes), ``count``, ``choice`` or ``flag``: which control fits.
+    get
+        Read the value; the second argument is a device id, or None for the first device. `BadInput` where the
+        scenario has nothing of the kind, such as no virtio-mem device.
+    put
+        Replace it; with None for the device id all devices change. `BadInput` where the value cannot be.
+    choices
+        Values that a control offers, with their labels; others are allowed for sizes and counts.
+    per_device
+        Whether it belongs to a device.
+    help
+        What it is, in a line.
+    """
+
+    name: str
+    label: str
+    kind: Literal["size", "count", "choice", "flag"]
+    get: Callable[[Scenario, str | None], Any]
+    put: Callable[[Scenario, Any, str | None], Scenario]
+    choices: tuple[tuple[str, Any], ...] = ()
+    per_device: bool = False
+    help: str = ""
+
+
+def virtio_mem_devices(scenario: Scenario) -> tuple[VirtioMem, ...]:
+    """Return the virtio-mem devices of a scenario."""
+    return tuple(one for one in scenario.devices if isinstance(one, VirtioMem))
+
+
+def _first(scenario: Scenario, name: str | None) -> VirtioMem:
+    for one in virtio_mem_devices(scenario):
+        if name in (None, one.id):
+            return one
+    raise BadInput(f"the scenario has no virtio-mem device {name or ''}".rstrip())
+
+
+def _is_tight(scenario: Scenario) -> bool:
+    return scenario.device_memory_size == sum(one.size for one in _device_backends(scenario))
+
+
+def _device_backends(scenario: Scenario) -> list[MemoryBackend]:
+    found = (scenario.backend(one.memdev or "") for one in scenario.devices if not isinstance(one, VhostDevice))
+    return [one for one in found if one is not None]
+
+
+def _tightened(scenario: Scenario, *, tight: bool) -> Scenario:
+    """Keep maxmem at RAM plus devices where it was exactly that."""
+    if not tight:
+        return scenario
+    return replace(scenario, maxmem=scenario.ram + sum(one.size for one in _device_backends(scenario)))
+
+
+# -- devices ----------------------------------------------------------------------------------------------------------
+
+
+def _get_size(scenario: Scenario, name: str | None) -> int:
+    backend = scenario.backend(_first(scenario, name).memdev or "")
+    return backend.size if backend else 0
+
+
+def _put_size(scenario: Scenario, size: int, name: str | None) -> Scenario:
+    """Replace a size; what was requested beyond it follows."""
+    devices = [one for one in virtio_mem_devices(scenario) if name in (None, one.id)]
+    names, memdevs = {one.id for one in devices}, {one.memdev for one in devices}
+    tight = _is_tight(scenario)
+    backends = tuple(replace(one, size=size) if one.id in memdevs else one for one in scenario.backends)
+    shrunk = tuple(
+        replace(one, requested_size=min(one.requested_size, size)) if one in devices else one
+        for one in scenario.devices
+    )
+    actions = tuple(
+        replace(one, size=min(one.size, size)) if one.op == "request_size" and one.dev in names else one
+        for one in scenario.actions
+    )
+    return _tightened(replace(scenario, backends=backends, devices=shrunk, actions=actions), tight=tight)
+
+
+def _on_devices(scenario: Scenario, name: str | None, **changes: Any) -> Scenario:
+    devices = tuple(
+        replace(one, **changes) if isinstance(one, VirtioMem) and name in (None, one.id) else one
+        for one in scenario.devices
+    )
+    return replace(scenario, devices=devices)
+
+
+def _get_count(scenario: Scenario, _name: str | None) -> int:
+    return len(virtio_mem_devices(scenario))
+
+
+def _put_count(scenario: Scenario, count: int, _name: str | None) -> Scenario:
+    if not 0 <= count <= MOST_DEVICES:
+        raise BadInput(f"{count} virtio-mem devices: 0 to {MOST_DEVICES} are allowed")
+    tight = _is_tight(scenario)
+    devices = virtio_mem_devices(scenario)
+    for _ in range(count - len(devices)):
+        scenario = _with_another(scenario)
+    return _tightened(_without(scenario, devices[count:]), tight=tight)
+
+
+def _with_another(scenario: Scenario) -> Scenario:
+    """Add a device like the first one behind the last one; it takes part in what happened to the first."""
+    devices = virtio_mem_devices(scenario)
+    template = devices[0] if devices else VirtioMem(id=None, memdev=None, dynamic_memslots=True)
+    memory = scenario.backend(template.memdev or "") or MemoryBackend(id="", size=GiB)
+    backend = replace(memory, id=_unused("mem", {one.id for one in scenario.backends}))
+    added = replace(
+        template, id=_unused("vm", {one.id for one in scenario.devices}), memdev=backend.id, memaddr=0, where=""
+    )
+    last = max((index for index, one in enumerate(scenario.devices) if isinstance(one, VirtioMem)), default=-1)
+    behind = last + 1 if devices else len(scenario.devices)
+    return replace(
+        scenario,
+        backends=(*scenario.backends, backend),
+        devices=(*scenario.devices[:behind], added, *scenario.devices[behind:]),
+        actions=_copied_actions(scenario.actions, template.id, added.id),
+    )
+
+
+def _unused(stem: str, taken: Container[str | None]) -> str:
+    return next(name for number in counted() if (name := f"{stem}{number}") not in taken)
+
+
+def _without(scenario: Scenario, gone: Sequence[VirtioMem]) -> Scenario:
+    """Take devices away, with their memory and what happened to them."""
+    left = tuple(one for one in scenario.devices if not any(one is other for other in gone))
+    needed = {one.memdev for one in left if not isinstance(one, VhostDevice)}
+    freed = {one.memdev for one in gone} - needed
+    names = {one.id for one in gone} - {None}
+    return replace(
+        scenario,
+        devices=left,
+        backends=tuple(one for one in scenario.backends if one.id not in freed),
+        actions=tuple(one for one in scenario.actions if one.dev not in names),
+    )
+
+
+def _copied_actions(actions: tuple[Action, ...], source: str | None, target: str | None) -> tuple[Action, ...]:
+    """Let the new device take part in what happened to the first one."""
+    copied: list[Action] = []
+    for one in actions:
+        copied.append(one)
+        if source is not None and one.dev == source:
+            copied.append(replace(one, dev=target))
+    return tuple(copied)
+
+
+# -- what happens -----------------------------------------------------------------------------------------------------
+
+
+def requested(scenario: Scenario, name: str | None = None) -> int:
+    """Return the requested size in force after all actions, of a device or the first one."""
+    device = _first(scenario, name)
+    asked = [one.size for one in scenario.actions if one.op == "request_size" and one.dev == device.id]
+    return asked[-1] if asked else device.requested_size
+
+
+def with_request(scenario: Scenario, size: int, name: str | None = None, *, again: bool = False) -> Scenario:
+    """Ask for `size`; a request that directly precedes is replaced, as a slider that moves on does.
+
+    Parameters
+    ----------
+    again
+        Keep the request before: the VM sees both, one after the other.
+    """
+    for device in virtio_mem_devices(scenario):
+        if name not in (None, device.id):
+            continue
+        actions = list(scenario.actions)
+        if not again:
+            # requests to other devices may stand between
+            requests = takewhile(lambda one: one[1].op == "request_size", reversed(list(enumerate(actions))))
+            last = next((index for index, one in requests if one.dev == device.id), None)
+            if last is not None:
+                del actions[last]
+        actions.append(Action(op="request_size", dev=device.id, size=size))
+        scenario = replace(scenario, actions=tuple(actions))
+    return scenario
+
+
+def with_action(scenario: Scenario, op: str, name: str | None = None) -> Scenario:
+    """Append ``settle``, ``unplug_all`` or ``reset``; for all virtio-mem devices where none is named."""
+    if op == "reset":
+        return replace(scenario, actions=(*scenario.actions, Action(op="reset")))
+    added = tuple(Action(op=op, dev=one.id) for one in virtio_mem_devices(scenario) if name in (None, one.id))
+    return replace(scenario, actions=(*scenario.actions, *added))
+
+
+# -- vhost ------------------------------------------------------------------------------------------------------------
+
+
+def _vhost(scenario: Scenario) -> VhostDevice | None:
+    return next((one for one in scenario.devices if isinstance(one, VhostDevice)), None)
+
+
+def _get_vhost(scenario: Scenario, _name: str | None) -> int | None:
+    """0 stands for a vhost-user back end without CONFIGURE_MEM_SLOTS, None for no back end."""
+    device = _vhost(scenario)
+    if device is None:
+        return None
+    return device.slots or (VHOST_KERNEL_DEFAULT if device.kernel else 0)
+
+
+def _put_vhost(scenario: Scenario, slots: int | None, _name: str | None) -> Scenario:
+    """Replace what the first back end reports; the first one to come is plugged before the devices."""
+    if slots is None:
+        left = tuple(one for one in scenario.devices if not isinstance(one, VhostDevice))
+        return _with_private_memory(replace(scenario, devices=left))
+    first = _vhost(scenario)
+    if first is None:
+        added = VhostDevice(id=_unused("vu", {one.id for one in scenario.devices}), slots=slots or None)
+        return _with_shared_memory(replace(scenario, devices=(added, *scenario.devices)))
+    changed = VhostDevice(id=first.id) if first.kernel and not slots else replace(first, slots=slots or None)
+    return replace(scenario, devices=tuple(changed if one is first else one for one in scenario.devices))
+
+
+def _with_shared_memory(scenario: Scenario) -> Scenario:
+    """vhost-user can map memory with a file descriptor only: boot RAM and devices come from memfd then."""
+    backends = tuple(replace(one, kind="memfd", share=True) if not one.has_fd else one for one in scenario.backends)
+    if scenario.ram_backend is not None:
+        return replace(scenario, backends=backends)
+    name = _unused_boot_name(scenario)
+    boot = MemoryBackend(id=name, size=scenario.ram, kind="memfd", share=True)
+    return replace(scenario, backends=(boot, *backends), ram_backend=name)
+
+
+def _with_private_memory(scenario: Scenario) -> Scenario:
+    """Without vhost-user, ordinary memory does."""
+    backends = tuple(
+        replace(one, kind="ram", share=False) if one.kind == "memfd" and one.page_size == 4 * KiB else one
+        for one in scenario.backends
+    )
+    boot = scenario.backend(scenario.ram_backend or "")
+    if boot is None or boot.kind != "memfd" or boot.page_size != 4 * KiB:
+        return replace(scenario, backends=backends)
+    return replace(scenario, backends=tuple(one for one in backends if one.id != boot.id), ram_backend=None)
+
+
+def _unused_boot_name(scenario: Scenario) -> str:
+    return "ram" if scenario.backend("ram") is None else _unused("ram", {one.id for one in scenario.backends})
+
+
+def _get_place(scenario: Scenario, _name: str | None) -> Place:
+    if _vhost(scenario) is None:
+        raise BadInput("the scenario has no vhost back end")
+    return "after" if isinstance(scenario.devices[-1], VhostDevice) and len(_others(scenario)) else "before"
+
+
+def _put_place(scenario: Scenario, place: Place, _name: str | None) -> Scenario:
+    backends = tuple(one for one in scenario.devices if isinstance(one, VhostDevice))
+    if not backends:
+        raise BadInput("the scenario has no vhost back end: choose its memslots first")
+    others = _others(scenario)
+    return replace(scenario, devices=(*backends, *others) if place == "before" else (*others, *backends))
+
+
+def _others(scenario: Scenario) -> tuple[Device, ...]:
+    return tuple(one for one in scenario.devices if not isinstance(one, VhostDevice))
+
+
+def _put_ram(scenario: Scenario, size: int, _name: str | None) -> Scenario:
+    grown = replace(scenario, ram=size, maxmem=scenario.maxmem - scenario.ram + size)
+    backends = tuple(replace(one, size=size) if one.id == scenario.ram_backend else one for one in scenario.backends)
+    return replace(grown, backends=backends)
+
+
+def _put_accel(scenario: Scenario, accel: Literal["kvm", "tcg"], _name: str | None) -> Scenario:
+    return replace(scenario, accel=accel)
+
+
+def _field(name: str) -> tuple[Callable[[Scenario, str | None], Any], Callable[[Scenario, Any, str | None], Scenario]]:
+    return (lambda scenario, _name: getattr(scenario, name)), (
+        lambda scenario, value, _name: replace(scenario, **{name: value})
+    )
+
+
+def _device_field(
+    name: str, shown: Callable[[Any], Any] = lambda value: value
+) -> tuple[Callable[[Scenario, str | None], Any], Callable[[Scenario, Any, str | None], Scenario]]:
+    return (lambda scenario, device: shown(getattr(_first(scenario, device), name))), (
+        lambda scenario, value, device: _on_devices(scenario, device, **{name: value})
+    )
+
+
+def _sizes(*sizes: int) -> tuple[tuple[str, int], ...]:
+    return tuple((format_size(one), one) for one in sizes)
+
+
+_ALL: Final = (
+    Setting(
+        "rules",
+        "Rule set",
+        "choice",
+        *_field("rules"),
+        choices=tuple((name, name) for name in RULE_SETS),
+        help="which QEMU decides",
+    ),
+    Setting(
+        "device_size",
+        "Device size",
+        "size",
+        _get_size,
+        _put_size,
+        choices=_sizes(*SIZES),
+        per_device=True,
+        help="size of the virtio-mem device's memory backend",
+    ),
+    Setting(
+        "requested_size",
+        "Requested size",
+        "size",
+        requested,
+        with_request,
+        choices=_sizes(*SMALL_SIZES, *SIZES),
+        per_device=True,
+        help="what the guest is asked to plug (requested-size)",
+    ),
+    Setting(
+        "block_size",
+        "Block size",
+        "choice",
+        *_device_field("block_size"),
+        choices=(("default", 0), *_sizes(*BLOCK_SIZES[1:])),
+        per_device=True,
+        help="granularity of plugging (block-size)",
+    ),
+    Setting(
+        "max_memslots",
+        "max-memslots",
+        "count",
+        *_device_field("max_memslots", lambda value: value or 0),
+        per_device=True,
+        help="the user's limit in the RFC series; 0 is automatic",
+    ),
+    Setting(
+        "devices",
+        "Devices",
+        "count",
+        _get_count,
+        _put_count,
+        choices=tuple((str(one), one) for one in range(1, OFFERED_DEVICES + 1)),
+        help="virtio-mem devices",
+    ),
+    Setting(
+        "maxmem",
+        "maxmem",
+        "size",
+        *_field("maxmem"),
+        choices=_sizes(*SIZES, 12 * TiB, 16 * TiB),
+        help="-m maxmem=: RAM plus room for memory devices",
+    ),
+    Setting("ram", "Boot RAM", "size", _field("ram")[0], _put_ram, choices=_sizes(*SIZES[:37]), help="-m size="),
+    Setting("ram_slots", "DIMM slots", "count", *_field("ram_slots"), help="-m slots="),
+    Setting(
+        "chipset", "Machine", "choice", *_field("chipset"), choices=(("q35", "q35"), ("pc", "pc")), help="-machine"
+    ),
+    Setting(
+        "accel",
+        "Accelerator",
+        "choice",
+        _field("accel")[0],
+        _put_accel,
+        choices=(("KVM", "kvm"), ("TCG", "tcg")),
+        help="-accel",
+    ),
+    Setting(
+        "kvm_slots",
+        "KVM memslots",
+        "count",
+        *_field("kvm_slots"),
+        choices=tuple((str(one), one) for one in (32, 509, 32764)),
+        help="KVM_CAP_NR_MEMSLOTS of the host",
+    ),
+    Setting(
+        "vhost_slots",
+        "vhost memslots",
+        "count",
+        _get_vhost,
+        _put_vhost,
+        choices=(
+            ("none", None),
+            ("8 (no CONFIGURE_MEM_SLOTS)", 0),
+            *((str(one), one) for one in (8, 32, 64, 256, 509, 4096)),
+        ),
+        help="what a vhost-user back end reports",
+    ),
+    Setting(
+        "vhost_place",
+        "vhost plugged",
+        "choice",
+        _get_place,
+        _put_place,
+        choices=(("before the devices", "before"), ("after the devices", "after")),
+        help="order on the command line",
+    ),
+    Setting("smm", "SMM (two address spaces)", "flag", *_field("smm"), help="KVM keeps every memslot twice"),
+    Setting("tdp_mmu", "TDP MMU", "flag", *_field("tdp_mmu"), help="rmap and write tracking only when needed"),
+    Setting("nested", "Nested guests", "flag", *_field("nested"), help="needs rmap and write tracking after all"),
+)
+SETTINGS: Final[dict[str, Setting]] = {one.name: one for one in _ALL}
+"""Every setting by name, in the order of the controls."""

@@ -1,0 +1,304 @@
+"""Machine: a Scenario brought to life under a rule set.
+
+It holds state and answers as QEMU, the device and the guest would; what it looks like at any moment is the
+immutable `Layout` (workbook/lib/layout.py).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple, TypeVar
+
+from workbook.lib.errors import BadInput
+from workbook.lib.libvirt import writer as libvirt
+from workbook.lib.qemu_args import reader as cmdline
+from workbook.lib.rules import get
+from workbook.lib.rules.base import RuleSet
+from workbook.lib.scenario import Action, Scenario
+
+from .hotplug import PluggableVm
+from .virtio_mem import BlockState, RequestType, Response, VirtioMemDevice, check_bytes
+
+__all__ = ("Machine", "StateAnswer")
+
+_T = TypeVar("_T")
+
+
+class StateAnswer(NamedTuple):
+    """The device's answer to STATE; `state` is None unless `response` is ACK."""
+
+    response: Response
+    state: BlockState | None
+
+
+class Machine(PluggableVm):
+    """A PC with memory devices and vhost back ends.
+
+    Parameters
+    ----------
+    scenario
+        The VM; its devices are plugged in order, its actions played.
+    rules
+        Rule set or its name; None takes the scenario's.
+
+    Raises
+    ------
+    Refusal
+        QEMU would not start, or refuse an action.
+    BadInput
+        The scenario names something that does not exist.
+    """
+
+    def __init__(self, scenario: Scenario, rules: str | RuleSet | None = None) -> None:
+        if not isinstance(scenario, Scenario):
+            raise BadInput(f"a machine is made of a Scenario, not of {scenario!r:.60}: see Machine.from_qemu_args")
+        super().__init__(scenario, get(rules if rules is not None else scenario.rules))
+        for action in scenario.actions:
+            self.act(action)
+
+    @classmethod
+    def from_qemu_args(
+        cls,
+        argv: str | Sequence[str],
+        rules: str | RuleSet = "qemu-10.0",
+        kvm_slots: int | None = None,
+        vhost_slots: Mapping[str, int | None] | None = None,
+        *,
+        smm: bool | None = None,
+    ) -> "Machine":
+        """Build the machine that a QEMU command line describes.
+
+        Parameters
+        ----------
+        argv
+            List of strings or one shell string, with or without the program's name.
+        rules
+            Rule set, or its name (see `workbook.lib.rules.RULE_SETS`).
+        kvm_slots
+            KVM_CAP_NR_MEMSLOTS of the host; 32764 where not given. Given, a line that names no accelerator runs on KVM.
+        vhost_slots
+            Memslot limit that a vhost back end reports, by device id, also of one that is hot-plugged later; None for
+            a vhost-user back end without CONFIGURE_MEM_SLOTS.
+        smm
+            Whether KVM has a second address space; None takes it from ``-machine smm=``.
+
+        Raises
+        ------
+        BadInput
+            The command line cannot be read, contradicts itself, or asks for what is not modelled.
+        Refusal
+            QEMU would refuse it.
+        """
+        rules = get(rules)
+        # who says how many memslots KVM has means KVM
+        default_accel: Literal["kvm", "tcg"] = "tcg" if kvm_slots is None else "kvm"
+        scenario = cmdline.read_argv(argv, rules=rules, vhost_slots=vhost_slots or {}, default_accel=default_accel)
+        if kvm_slots is not None:
+            if not isinstance(kvm_slots, int) or kvm_slots < 1:
+                raise BadInput(f"kvm_slots is {kvm_slots!r:.40}: give a whole number, KVM has at least one memslot")
+            scenario = replace(scenario, kvm_slots=kvm_slots)
+        if smm is not None:
+            scenario = replace(scenario, smm=smm)
+        machine = cls(replace(scenario, rules=rules.name), rules)
+        machine.vhost_slots = dict(vhost_slots or {})
+        return machine
+
+    @classmethod
+    def from_libvirt(
+        cls,
+        xml: str,
+        rules: str | RuleSet = "qemu-10.0",
+        kvm_slots: int | None = None,
+        vhost_slots: Mapping[str, int | None] | None = None,
+    ) -> "Machine":
+        """Build the machine that libvirt makes of domain XML, or of a piece of it (see `libvirt.read_domain`).
+
+        Parameters
+        ----------
+        rules, kvm_slots, vhost_slots
+            As for `from_qemu_args`; the ids must be those of the domain's own vhost devices.
+
+        Raises
+        ------
+        BadInput
+            The XML cannot be read, libvirt would refuse it, or it asks for what is not modelled.
+        Refusal
+            QEMU would refuse it.
+        """
+        rules = get(rules)
+        scenario = libvirt.read_domain(xml, rules=rules, vhost_slots=vhost_slots)
+        if kvm_slots is not None:
+            scenario = replace(scenario, kvm_slots=kvm_slots)
+        machine = cls(replace(scenario, rules=rules.name), rules)
+        machine.vhost_slots = dict(vhost_slots or {})
+        return machine
+
+    def qemu_args(self) -> list[str]:
+        """Return the command line that makes the machine, before anything has happened to it."""
+        return cmdline.write_argv(self.scenario, self.rules)
+
+    def libvirt_xml(self) -> str:
+        """Return the libvirt domain XML that makes the machine, before anything has happened to it."""
+        return libvirt.write_domain(self.scenario, self.rules)
+
+    # -- what happens to it ---------------------------------------------------------------------------------------
+
+    def request_size(self, name: str, size: int) -> None:
+        """Ask the guest for `size` bytes of a device.
+
+        Raises
+        ------
+        Refusal
+            Not a multiple of the block size, or beyond the device.
+        """
+        device = self._virtio_mem(name)
+        self._changed(lambda: device.request_size(size))
+
+    def plug(self, name: str, offset: int, size: int) -> Response | None:
+        """Let the guest plug [offset, offset + size) of a device; None: it broke the protocol, no answer."""
+        return self._ask(name, lambda device: device.plug(offset, size, busy=self.migrating), size=size)
+
+    def unplug(self, name: str, offset: int, size: int) -> Response | None:
+        """Let the guest unplug [offset, offset + size) of a device; None: no answer."""
+        return self._ask(name, lambda device: device.unplug(offset, size, busy=self.migrating), size=size)
+
+    def unplug_all(self, name: str) -> Response | None:
+        """Let the guest unplug everything of a device; None: no answer."""
+        return self._ask(name, lambda device: device.unplug_all(busy=self.migrating))
+
+    def state(self, name: str, offset: int, size: int) -> StateAnswer | None:
+        """Let the guest ask for the state of [offset, offset + size); None: no answer."""
+        return self._ask(name, lambda device: StateAnswer(*device.state(offset, size)), size=size)
+
+    def _ask(self, name: str, ask: Callable[[VirtioMemDevice], _T], **numbers: int) -> _T | None:
+        device = self._virtio_mem(name)
+        for what, value in numbers.items():
+            check_bytes(what, value)
+        return None if device.broken else self._changed(lambda: ask(device))
+
+    def raw_request(self, name: str, request: int, gpa: int, nb_blocks: int) -> StateAnswer | None:
+        """Let the guest send any request; an unknown type breaks the device until a reset and has no answer."""
+        device = self._virtio_mem(name)
+        if device.broken:
+            return None
+        offset, size = gpa - device.addr, nb_blocks * device.block_size
+        match request:
+            case RequestType.PLUG:
+                response = self.plug(name, offset, size)
+            case RequestType.UNPLUG:
+                response = self.unplug(name, offset, size)
+            case RequestType.UNPLUG_ALL:
+                response = self.unplug_all(name)
+            case RequestType.STATE:
+                return self.state(name, offset, size)
+            case _:
+                device.broken = True
+                self.warnings.append(f"virtio-mem protocol violation: unknown request type: {request}")
+                return None
+        return None if response is None else StateAnswer(response, None)
+
+    def settle(self, name: str) -> None:
+        """Let a Linux-like driver follow the request: plug from the bottom, unplug from the top, whole blocks."""
+        device = self._virtio_mem(name)
+        missing = device.requested_size - device.size
+        if missing > 0:
+            for start, end in _gaps(device):
+                if missing <= 0:
+                    break
+                step = min(missing, end - start)
+                self.plug(name, start, step)
+                missing -= step
+            return
+        for start, end in reversed(list(device.plugged.extents())):
+            if missing >= 0:
+                break
+            step = min(-missing, end - start)
+            self.unplug(name, end - step, step)
+            missing += step
+
+    def reset(self) -> None:
+        """Reset the system: virtio-mem devices unplug everything, vhost devices stop."""
+
+        def reset_memory() -> None:
+            for one in self.devices:
+                if one.virtio_mem:
+                    one.virtio_mem.broken = False
+                    one.virtio_mem.unplug_all(busy=self.migrating)
+
+        if self.rules.resets_memory_first:
+            self._changed(reset_memory)
+        for plugged in self.vhosts:
+            plugged.stop()
+        if not self.rules.resets_memory_first:
+            self._changed(reset_memory)
+
+    def device_reset(self, name: str) -> None:
+        """Reset one virtio device: its memory stays as it is."""
+        self._virtio_mem(name).broken = False
+
+    def vhost_start(self, name: str, ring: int | None = None) -> None:
+        """Let the guest's driver start a vhost device whose first virtqueue is at `ring`."""
+        plugged = next((one for one in self.vhosts if one.spec.id == name and not one.refused), None)
+        if plugged is None:
+            known = ", ".join(str(one.spec.id) for one in self.vhosts if not one.refused) or "none"
+            raise BadInput(f"there is no vhost device {name!r} in use: known are {known}")
+        plugged.start(ring)
+        self._take_printed(plugged)
+
+    def restore(self, source: "Machine") -> None:
+        """Take over the state of virtio-mem devices from the source of a migration."""
+
+        def restore_devices() -> None:
+            for one in self.devices:
+                if one.virtio_mem:
+                    one.virtio_mem.restore(source._virtio_mem(one.id))  # noqa: SLF001 - its own class
+
+        self._changed(restore_devices)
+
+    def act(self, action: Action) -> Response | StateAnswer | None:
+        """Play one action of a scenario.
+
+        Raises
+        ------
+        BadInput
+            An unknown action, or one that lacks its device.
+        """
+        if action.op == "reset":
+            self.reset()
+            return None
+        if action.dev is None:
+            raise BadInput(f"action {action.op!r} needs a device (dev)")
+        match action.op:
+            case "request_size":
+                self.request_size(action.dev, action.size)
+            case "settle":
+                self.settle(action.dev)
+            case "plug":
+                return self.plug(action.dev, action.offset, action.size)
+            case "unplug":
+                return self.unplug(action.dev, action.offset, action.size)
+            case "unplug_all":
+                return self.unplug_all(action.dev)
+            case "state":
+                return self.state(action.dev, action.offset, action.size)
+            case "device_del":
+                self.device_del(action.dev)
+            case "vhost_start":
+                self.vhost_start(action.dev)
+            case _:
+                raise BadInput(
+                    f"unknown action {action.op!r}: known are request_size, settle, plug, unplug, unplug_all, state, "
+                    "reset, device_del, vhost_start"
+                )
+        return None
+
+
+def _gaps(device: VirtioMemDevice) -> list[tuple[int, int]]:
+    """Return the unplugged pieces of the usable region, ascending."""
+    gaps, at = [], 0
+    for start, end in device.plugged.extents():
+        if at < start:
+            gaps.append((at, start))
+        at = end
+    if at < device.usable_region_size:
+        gaps.append((at, device.usable_region_size))
+    return gaps

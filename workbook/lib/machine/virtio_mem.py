@@ -1,0 +1,297 @@
+"""The virtio-mem device: blocks, requested, usable and plugged size, and how it answers the guest.
+
+Sources: hw/virtio/virtio-mem.c (QEMU 7.2 with the RFC series, 8.2, 10.0), linux/uapi/virtio_mem.h, virtio-spec
+device-types/mem (facts A.12, F).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Final
+
+from workbook.lib.errors import BadInput, Refusal
+from workbook.lib.rules.base import Decision, Remap, RuleSet
+from workbook.lib.size import GiB, KiB, MiB, format_size, round_up
+
+__all__ = (
+    "USABLE_EXTENT_ARM",
+    "USABLE_EXTENT_X86",
+    "BlockState",
+    "PluggedBlocks",
+    "RequestType",
+    "Response",
+    "VirtioMemDevice",
+    "check_bytes",
+    "default_block_size",
+)
+
+USABLE_EXTENT_X86: Final = 256 * MiB
+"""VIRTIO_MEM_USABLE_EXTENT: twice the largest Linux memory block of the target; s390x the same since 10.0."""
+USABLE_EXTENT_ARM: Final = GiB
+MIN_BLOCK_SIZE: Final = MiB
+THP_SIZE: Final = 2 * MiB
+"""Transparent huge pages on x86-64 (hpage_pmd_size); QEMU falls back to the same value."""
+HOST_PAGE: Final = 4 * KiB
+_SAME_DEVICE: Final = "give the destination the same device as the source"
+
+
+class Response(StrEnum):
+    """Answer to a guest request."""
+
+    ACK = "ACK"
+    NACK = "NACK"
+    BUSY = "BUSY"
+    ERROR = "ERROR"
+
+
+class BlockState(StrEnum):
+    """What STATE says of a range."""
+
+    PLUGGED = "PLUGGED"
+    UNPLUGGED = "UNPLUGGED"
+    MIXED = "MIXED"
+
+
+class RequestType(IntEnum):
+    """Request numbers on the wire."""
+
+    PLUG = 0
+    UNPLUG = 1
+    UNPLUG_ALL = 2
+    STATE = 3
+
+
+def default_block_size(page_size: int) -> int:
+    """Return the block size QEMU takes where the user gives none, for a backend of that page size, bytes."""
+    return max(page_size, THP_SIZE) if page_size == HOST_PAGE else max(page_size, MIN_BLOCK_SIZE)
+
+
+@dataclass
+class PluggedBlocks:
+    """The plugged bytes of a device as sorted, disjoint, never touching extents [start, end)."""
+
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Plugged bytes."""
+        return sum(self.ends) - sum(self.starts)
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """Yield the extents, ascending."""
+        return zip(self.starts, self.ends, strict=True)
+
+    def touches(self, start: int, end: int) -> bool:
+        """Tell whether any byte of [start, end) is plugged."""
+        index = bisect_right(self.ends, start)
+        return index < len(self.starts) and self.starts[index] < end
+
+    def covers(self, start: int, end: int) -> bool:
+        """Tell whether all of [start, end) is plugged."""
+        index = bisect_right(self.starts, start) - 1
+        return index >= 0 and end <= self.ends[index]
+
+    def plug(self, start: int, end: int) -> None:
+        """Plug [start, end)."""
+        first, last = bisect_left(self.ends, start), bisect_right(self.starts, end)
+        if first < last:
+            start, end = min(start, self.starts[first]), max(end, self.ends[last - 1])
+        self.starts[first:last], self.ends[first:last] = [start], [end]
+
+    def unplug(self, start: int, end: int) -> None:
+        """Unplug [start, end)."""
+        first, last = bisect_right(self.ends, start), bisect_left(self.starts, end)
+        if first >= last:
+            return
+        left, right = self.starts[first], self.ends[last - 1]
+        pieces = [piece for piece in ((left, start), (end, right)) if piece[0] < piece[1]]
+        self.starts[first:last] = [piece[0] for piece in pieces]
+        self.ends[first:last] = [piece[1] for piece in pieces]
+
+    def clear(self) -> None:
+        """Unplug everything."""
+        self.starts.clear()
+        self.ends.clear()
+
+    def copy(self) -> "PluggedBlocks":
+        """Return an independent copy."""
+        return PluggedBlocks(self.starts.copy(), self.ends.copy())
+
+
+def check_bytes(what: str, value: object) -> None:
+    """Check a number of bytes that somebody hands in.
+
+    Raises
+    ------
+    BadInput
+        Not a whole number, or negative.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadInput(f"{what} {value!r:.60} is not a number of bytes: give a whole number, 0 or more")
+
+
+@dataclass
+class VirtioMemDevice:
+    """A realized device.
+
+    Offsets count from the device's start; all sizes are bytes.
+
+    Attributes
+    ----------
+    decision
+        How its RAM is cut into memslots.
+    mapped
+        Indices of the slots that are mapped now, ascending.
+    broken
+        The guest broke the protocol: no answers until a reset.
+    """
+
+    rules: RuleSet
+    decision: Decision
+    block_size: int
+    addr: int
+    region_size: int
+    requested_size: int
+    node: int = 0
+    usable_extent: int = USABLE_EXTENT_X86
+    usable_region_size: int = 0
+    plugged: PluggedBlocks = field(default_factory=PluggedBlocks)
+    mapped: Sequence[int] = ()
+    broken: bool = False
+
+    def __post_init__(self) -> None:
+        self.resize_usable(self.requested_size, can_shrink=True)
+        if self.decision.direct:
+            self.mapped = (0,)
+
+    @property
+    def size(self) -> int:
+        """Plugged bytes, ``size`` in QMP."""
+        return self.plugged.size
+
+    def remap(self, moment: Remap) -> None:
+        """Let the rule set look at which slots are to be mapped, if `moment` is one at which it does."""
+        if moment in self.rules.remap_on and not self.decision.direct:
+            self.mapped = tuple(self.rules.mapped(self))
+
+    def resize_usable(self, requested: int, *, can_shrink: bool) -> None:
+        """Set the usable region for a requested size (``virtio_mem_resize_usable_region``)."""
+        usable = 0
+        if requested:
+            usable = round_up(min(self.region_size, requested + self.usable_extent), self.block_size)
+        if usable < self.usable_region_size and not can_shrink:
+            return
+        self.usable_region_size = usable
+        self.remap(Remap.RESIZE)
+
+    def request_size(self, size: int) -> None:
+        """Ask the guest for `size` bytes (``qom-set requested-size``).
+
+        Raises
+        ------
+        BadInput
+            Not a whole number of bytes, or negative.
+        Refusal
+            Not a multiple of the block size, or larger than the device.
+        """
+        check_bytes("requested size", size)
+        if size % self.block_size:
+            raise Refusal(
+                f"'requested-size' has to be multiples of 'block-size' ({self.block_size:#x})",
+                f"round to a multiple of {format_size(self.block_size)}",
+            )
+        if size > self.region_size:
+            raise Refusal(
+                f"'requested-size' cannot exceed the memory backend size({self.region_size:#x})",
+                f"ask for at most {format_size(self.region_size)}",
+            )
+        if size != self.requested_size:
+            self.resize_usable(size, can_shrink=False)
+            self.requested_size = size
+
+    def _is_valid(self, start: int, size: int) -> bool:
+        """``virtio_mem_valid_range``, with the address relative to the device."""
+        # a request counts blocks: a guest cannot ask for a part of one
+        whole_blocks = start % self.block_size == 0 and size % self.block_size == 0
+        return whole_blocks and size > 0 and start >= 0 and start + size <= self.usable_region_size
+
+    def plug(self, start: int, size: int, *, busy: bool = False) -> Response:
+        """Answer a PLUG request for [start, start + size)."""
+        if not self._is_valid(start, size):
+            return Response.ERROR
+        if self.size + size > self.requested_size:
+            return Response.NACK
+        if self.plugged.touches(start, start + size):
+            return Response.ERROR
+        if busy:
+            return Response.BUSY
+        self.plugged.plug(start, start + size)
+        self.remap(Remap.PLUG)
+        return Response.ACK
+
+    def unplug(self, start: int, size: int, *, busy: bool = False) -> Response:
+        """Answer an UNPLUG request for [start, start + size)."""
+        if not self._is_valid(start, size) or not self.plugged.covers(start, start + size):
+            return Response.ERROR
+        if busy:
+            return Response.BUSY
+        self.plugged.unplug(start, start + size)
+        self.remap(Remap.UNPLUG)
+        return Response.ACK
+
+    def unplug_all(self, *, busy: bool = False) -> Response:
+        """Answer an UNPLUG_ALL request; a system reset does the same. May shrink the usable region."""
+        empty = not self.plugged.starts
+        if busy and not (empty and self.rules.unplug_all_when_empty):
+            return Response.BUSY
+        if not empty:
+            self.plugged.clear()
+            self.remap(Remap.UNPLUG)
+        self.resize_usable(self.requested_size, can_shrink=True)
+        return Response.ACK
+
+    def state(self, start: int, size: int) -> tuple[Response, BlockState | None]:
+        """Answer a STATE request."""
+        if not self._is_valid(start, size):
+            return Response.ERROR, None
+        if self.plugged.covers(start, start + size):
+            return Response.ACK, BlockState.PLUGGED
+        if self.plugged.touches(start, start + size):
+            return Response.ACK, BlockState.MIXED
+        return Response.ACK, BlockState.UNPLUGGED
+
+    def restore(self, source: "VirtioMemDevice") -> None:
+        """Take over what a migration stream carries: sizes and the bitmap; slots as the rule set says.
+
+        Raises
+        ------
+        Refusal
+            Source and destination are not the same device (``virtio_mem_mig_sanity_checks_post_load``).
+        """
+        for prop, changed, was, now in (
+            ("memaddr", "changed", source.addr, self.addr),
+            ("memdev", "size changed", source.region_size, self.region_size),
+            ("block-size", "changed", source.block_size, self.block_size),
+        ):
+            if was != now:
+                raise Refusal(f"Property '{prop}' {changed} from {was:#x} to {now:#x}", _SAME_DEVICE)
+        if source.node != self.node:
+            raise Refusal(f"Property 'node' changed from {source.node} to {self.node}", _SAME_DEVICE)
+        self.usable_region_size = source.usable_region_size
+        self.requested_size = source.requested_size
+        self.plugged = source.plugged.copy()
+        self.remap(Remap.RESTORE)
+
+    def config_space(self) -> dict[str, int]:
+        """Return the seven fields that the guest reads, by their names in the specification."""
+        return {
+            "block_size": self.block_size,
+            "node_id": self.node,
+            "addr": self.addr,
+            "region_size": self.region_size,
+            "usable_region_size": self.usable_region_size,
+            "plugged_size": self.size,
+            "requested_size": self.requested_size,
+        }

@@ -1,0 +1,1 @@
+"""Guest memory as QEMU models it: MemoryRegion tree, FlatView, `info mtree`, and memslot borders."""

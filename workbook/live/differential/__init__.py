@@ -1,0 +1,1 @@
+"""Random VMs: a real QEMU against the model."""

@@ -1,0 +1,234 @@
+"""Model against QEMU on random scenarios: play each on both, compare everything, shrink what differs.
+
+As a command: ``python -m workbook.live.differential --examples 500 --seed 1``. What is found is written as a recording,
+the smallest that shows the difference; it stays as evidence after the model is corrected.
+"""
+
+import argparse
+import hashlib
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed as with_seed, settings
+from hypothesis.errors import Flaky
+
+from workbook.lib.errors import BadInput, WorkbookError
+from workbook.lib.recording.player import NOT_PREDICTED, Difference, compare, predict
+from workbook.live.progress_bar import progress_bar
+from workbook.live.qemu.process import without_harness
+from workbook.live.qemu.recorder import DEFAULT_TIMEOUT, QemuBinary, find_qemu, play, usable_accel
+from workbook.tools.atomic_write import write_whole
+
+from .random_vms import Sketch, sketches
+
+__all__ = ("Finding", "Outcome", "differences", "judge", "main", "search")
+
+FOUND: Final = Path("data/recordings/found")
+"""Where the command writes what it finds, from the repository's root."""
+_MOST_FINDINGS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A scenario in which model and QEMU differ.
+
+    Attributes
+    ----------
+    recording
+        What QEMU showed.
+    differences
+        Where the model says otherwise, in order.
+    """
+
+    recording: Mapping[str, Any]
+    differences: tuple[Difference, ...]
+
+    def __str__(self) -> str:
+        argv = shlex.join(without_harness(self.recording["argv"]))
+        steps = [f"  {number} {json.dumps(one['action'])}" for number, one in enumerate(self.recording["steps"])]
+        limits = [f"  vhost backends {json.dumps(self.recording['vhost_backends'])}"]
+        shown = [f"  {one}" for one in self.differences]
+        return "\n".join(["model and QEMU differ:", f"  {argv}", *limits, *steps, *shown])
+
+    def write(self, folder: Path) -> Path:
+        """Write the recording into `folder`, under a name that follows from what was played."""
+        first = self.differences[0]
+        played = json.dumps([self.recording["argv"], [one["action"] for one in self.recording["steps"]]])
+        name = f"{first.field}-{hashlib.sha256(played.encode()).hexdigest()[:8]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{name}.json"
+        about = f"the model differed in step {first.step}, {first.field}"
+        write_whole(path, json.dumps({**self.recording, "name": name, "about": about}, indent=1) + "\n")
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a search did: scenarios and steps played, those for shrinking included, and what it found."""
+
+    scenarios: int = 0
+    steps: int = 0
+    findings: tuple[Finding, ...] = field(default=())
+
+
+class _Differs(Exception):
+    """Tells Hypothesis that a scenario is one to shrink."""
+
+
+def differences(recording: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Compare a recording with what the model predicts for it, both ways: nothing may be missing on either side."""
+    try:
+        predicted = predict(recording)
+    except WorkbookError as error:
+        return (Difference(0, "prediction", "is there", f"{type(error).__name__}: {error}"),)
+    found = compare(recording, predicted)
+    for number, (shown, step) in enumerate(zip(recording["steps"], predicted["steps"], strict=False)):
+        extra = step.keys() - shown.keys() - NOT_PREDICTED
+        found += [Difference(number, key, None, step[key]) for key in sorted(extra)]
+    return tuple(sorted(found, key=lambda one: one.step))
+
+
+def judge(
+    sketch: Sketch, qemu: QemuBinary, *, timeout: float = DEFAULT_TIMEOUT
+) -> tuple[dict[str, Any], Finding | None]:
+    """Play a sketch on QEMU and compare with the model; return the recording, and the finding if there is one.
+
+    Raises
+    ------
+    QemuHangs
+        QEMU does not answer in time.
+    """
+    actions = [step["action"] for step in sketch["steps"]]
+    while True:
+        try:
+            recording = play(sketch["argv"], actions, sketch["vhost_backends"], qemu=qemu, timeout=timeout)
+            break
+        except BadInput:
+            # the model foresaw a device that QEMU does not have: the steps before show it
+            if len(actions) == 1:
+                raise
+            actions.pop()
+    recording["seconds"] = 0
+    found = differences(recording)
+    return recording, Finding(recording, found) if found else None
+
+
+def search(
+    examples: int,
+    seed: int,
+    qemu: QemuBinary,
+    accels: Sequence[str],
+    *,
+    progress: Callable[[int], object] | None = None,
+    most: int = _MOST_FINDINGS,
+) -> Outcome:
+    """Play random scenarios on both; every difference is shrunk to the smallest scenario that shows one.
+
+    Parameters
+    ----------
+    examples
+        How many scenarios, those for shrinking not counted.
+    seed
+        The same seed gives the same scenarios.
+    accels
+        Accelerators to choose from.
+    progress
+        Called with 1 after every scenario.
+    most
+        End after so many findings.
+    """
+    outcome = Outcome()
+    todo, turn = examples, 0
+    while todo > 0 and len(outcome.findings) < most:
+        done, finding, outcome = _round(todo, seed + turn * 1_000_003, qemu, accels, progress, outcome)
+        turn += 1
+        todo -= done
+        if finding is None:
+            break
+        outcome = replace(outcome, findings=(*outcome.findings, finding))
+    return outcome
+
+
+def _round(
+    examples: int,
+    seed: int,
+    qemu: QemuBinary,
+    accels: Sequence[str],
+    progress: Callable[[int], object] | None,
+    outcome: Outcome,
+) -> tuple[int, Finding | None, Outcome]:
+    """Go on until something differs; also return how many scenarios that took, without those for shrinking."""
+    before_first = scenarios = steps = 0
+    last: Finding | None = None
+
+    @with_seed(seed)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        report_multiple_bugs=False,
+    )
+    @given(sketches(accels))
+    def compared(sketch: Sketch) -> None:
+        nonlocal before_first, scenarios, steps, last
+        recording, finding = judge(sketch, qemu)
+        scenarios, steps = scenarios + 1, steps + len(recording["steps"])
+        before_first += last is None
+        if progress is not None:
+            progress(1)
+        if finding is not None:
+            last = finding
+            raise _Differs
+
+    try:
+        compared()
+    except (_Differs, Flaky):
+        pass
+    else:
+        last = None
+    return before_first, last, replace(outcome, scenarios=outcome.scenarios + scenarios, steps=outcome.steps + steps)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; return 0 where nothing differs, 1 where something does, 2 for a bad call."""
+    options = _parser().parse_args(argv)
+    # so that QEMU and its directory go away when this program is told to
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        qemu = find_qemu(options.qemu)
+        accels = [options.accel] if options.accel else ["tcg", "kvm"] if usable_accel() == "kvm" else ["tcg"]
+        with progress_bar(options.examples, "scenarios") as (_, moved):
+            outcome = search(options.examples, options.seed, qemu, accels, progress=moved, most=options.most)
+    except WorkbookError as error:
+        print(f"differential: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("differential: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+    for finding in outcome.findings:
+        print(f"{finding}\n  written to {finding.write(options.found)}\n")
+    print(
+        f"{outcome.scenarios} scenarios, {outcome.steps} steps, {len(outcome.findings)} differ, seed {options.seed},"
+        f" QEMU {qemu.version}"
+    )
+    return 1 if outcome.findings else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workbook.live.differential", description=__doc__)
+    parser.add_argument("--examples", type=int, default=500, metavar="N", help="how many scenarios (default: 500)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed gives the same scenarios")
+    parser.add_argument("--qemu", metavar="PATH", help="the executable (default: qemu-system-x86_64 on PATH)")
+    parser.add_argument("--accel", choices=("kvm", "tcg"), help="only this accelerator (default: all that work here)")
+    parser.add_argument("--found", type=Path, default=FOUND, metavar="FOLDER", help=f"for findings (default: {FOUND})")
+    parser.add_argument("--most", type=int, default=_MOST_FINDINGS, metavar="K", help="end after so many findings")
+    return parser

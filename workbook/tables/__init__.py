@@ -1,0 +1,1 @@
+"""Tables for notebooks, as aligned text and as HTML."""

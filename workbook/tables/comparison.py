@@ -1,0 +1,87 @@
+"""Rule sets side by side, as tables."""
+
+from collections.abc import Iterable
+
+from workbook.lib.errors import BadInput
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.settings import SETTINGS, Setting
+from workbook.lib.rules import Budget, RuleSet, get
+from workbook.lib.scenario import Scenario
+from workbook.lib.size import format_size
+
+from .table import Table
+
+__all__ = ("decisions", "difference", "differing", "outcomes")
+
+
+def decisions(examples: Iterable[tuple[str, Budget, int]], rules: Iterable[RuleSet | str]) -> Table:
+    """Show what rule sets decide in given environments, and whether the check before plugging accepts it.
+
+    Parameters
+    ----------
+    examples
+        Name, environment, and bytes of the device.
+    """
+    rows = []
+    for name, budget, size in examples:
+        for one in map(get, rules):
+            decision = one.decide(budget, size)
+            refusal = one.refusal(budget, decision)
+            cut = f"{decision.count} x {format_size(decision.memslot_size)}"
+            rows.append((name, one.name, decision.limit, cut, refusal.message if refusal else "accepted"))
+    return Table.of(("example", "rules", "limit", "memslots", "check"), rows)
+
+
+def outcomes(scenario: Scenario, rules: Iterable[RuleSet | str]) -> Table:
+    """Show what becomes of one scenario under several rule sets."""
+    rows = []
+    for one in map(get, rules):
+        outcome = Outcome.of(scenario, one)
+        first = next((device.decision for device in outcome.layout.devices), None) if outcome.layout else None
+        rows.append(
+            (
+                one.name,
+                f"{first.count} x {format_size(first.memslot_size)}" if first else "-",
+                outcome.used,
+                outcome.promised,
+                format_size(outcome.cost.total, digits=1),
+                outcome.problem.message if outcome.problem else "accepted",
+            )
+        )
+    return Table.of(("rules", "first device", "mapped", "promised", "metadata", "QEMU says"), rows)
+
+
+def difference(left: Outcome, right: Outcome) -> Table:
+    """Show what differs between two outcomes: settings first, then what follows from them."""
+    rows = [
+        (setting.label, *(_setting_shown(setting, one.scenario) for one in (left, right)), "≠")
+        for setting in differing(left.scenario, right.scenario)
+    ]
+    for name, values in _consequences(left, right):
+        rows.append((name, *values, "≠" if values[0] != values[1] else "="))
+    return Table.of(("", "A", "B", ""), rows)
+
+
+def differing(left: Scenario, right: Scenario) -> tuple[Setting, ...]:
+    """Return the settings in which two scenarios differ, as their controls show them."""
+    return tuple(one for one in SETTINGS.values() if _setting_shown(one, left) != _setting_shown(one, right))
+
+
+def _setting_shown(setting: Setting, scenario: Scenario) -> str:
+    """Return a value as its control shows it; "-" where the scenario has nothing of the kind."""
+    try:
+        value = setting.get(scenario, None)
+    except BadInput:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    label = next((label for label, one in setting.choices if one == value), None)
+    return label or (format_size(value) if setting.kind == "size" else str(value))
+
+
+def _consequences(left: Outcome, right: Outcome) -> Iterable[tuple[str, list[str]]]:
+    both = (left, right)
+    yield "memslots mapped", [f"{one.used:,}" for one in both]
+    yield "memslots promised", [f"{one.promised:,}" for one in both]
+    yield "KVM metadata", [format_size(one.cost.total, digits=1) for one in both]
+    yield "QEMU says", [one.problem.message if one.problem else "accepted" for one in both]

@@ -1,0 +1,1 @@
+"""Widgets that explorers and notebooks share: a Bokeh figure, a picture, styles."""
