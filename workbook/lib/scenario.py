@@ -12,14 +12,20 @@ from types import UnionType
 from typing import Any, ClassVar, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from .errors import BadInput
+from .host import Host
 from .size import GiB, KiB, MiB
 
 __all__ = (
+    "DEFAULT_FIRMWARE_SIZE",
     "KVM_SLOTS_TODAY",
     "Action",
+    "Cpu",
     "Device",
     "Dimm",
     "MemoryBackend",
+    "NumaNode",
+    "Nvdimm",
+    "PciDevice",
     "Pmem",
     "Scenario",
     "VhostDevice",
@@ -28,6 +34,8 @@ __all__ = (
 
 KVM_SLOTS_TODAY: Final = 32764
 """KVM_CAP_NR_MEMSLOTS on x86 since Linux 5.12 (commit 4fc096a99e01)."""
+DEFAULT_FIRMWARE_SIZE: Final = 256 * KiB
+"""Bytes of the SeaBIOS that QEMU loads where nothing else is named (pc-bios/bios-256k.bin)."""
 U32: Final = (1 << 32) - 1
 U64: Final = (1 << 64) - 1
 _VIRTIO_MEM_RANGES: Final = {
@@ -61,6 +69,9 @@ class MemoryBackend:
         Mapped shared (memfd and file default to it where QEMU does).
     shared_fd
         Whether `share` gives anonymous memory a file descriptor too, as since QEMU 10.0; a machine knows.
+    readonly, rom, pmem, align
+        Properties of ``memory-backend-file``: opened read-only, mapped as ROM (None: as `readonly`), persistent
+        memory, and the alignment in bytes (0: the page size's).
     """
 
     id: str
@@ -72,6 +83,10 @@ class MemoryBackend:
     page_size: int = 4 * KiB
     mem_path: str | None = None
     shared_fd: bool = False
+    readonly: bool = False
+    rom: bool | None = None
+    pmem: bool = False
+    align: int = 0
 
     def __post_init__(self) -> None:
         _check_range(f"memory backend {self.id!r:.60}: size", self.size, U64)
@@ -88,7 +103,7 @@ class MemoryBackend:
     @property
     def alignment(self) -> int:
         """Alignment of its memory region: anonymous memory 2 MiB on x86-64 Linux [measured], else the page size."""
-        return max(self.page_size, 2 * MiB) if self.kind == "ram" else self.page_size
+        return max(self.page_size, 2 * MiB) if self.kind == "ram" else max(self.page_size, self.align)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +145,7 @@ class VirtioMem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimm:
-    """``-device pc-dimm`` or ``nvdimm``; `slot` -1 is the first free one."""
+    """``-device pc-dimm``; `slot` -1 is the first free one."""
 
     type: ClassVar[str] = "dimm"
     id: str | None
@@ -138,13 +153,32 @@ class Dimm:
     addr: int = 0
     slot: int = -1
     node: int = 0
-    nvdimm: bool = False
     where: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         _check_range(f"device {self.id!r:.60}: addr", self.addr, U64)
         _check_range(f"device {self.id!r:.60}: node", self.node, U32)
         _check_range(f"device {self.id!r:.60}: slot", self.slot, U32 >> 1, least=-(1 << 31))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nvdimm(Dimm):
+    """``-device nvdimm``: a DIMM whose last `label_size` bytes are not mapped but hold labels (hw/mem/nvdimm.c).
+
+    Attributes
+    ----------
+    unarmed
+        Writes do not persist; QEMU wants it where the backend is read-only.
+    """
+
+    type: ClassVar[str] = "nvdimm"
+    label_size: int = 0
+    unarmed: bool = False
+    uuid: str | None = None
+
+    def __post_init__(self) -> None:
+        Dimm.__post_init__(self)
+        _check_range(f"device {self.id!r:.60}: label_size", self.label_size, U64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +219,76 @@ class VhostDevice:
         _check_range(f"device {self.id!r:.60}: slots", self.slots, U64)
 
 
-Device = VirtioMem | Dimm | Pmem | VhostDevice
-_DEVICES: Final[dict[str, type[Device]]] = {one.type: one for one in (VirtioMem, Dimm, Pmem, VhostDevice)}
+Device = VirtioMem | Dimm | Nvdimm | Pmem | VhostDevice
+_DEVICES: Final[dict[str, type[Device]]] = {one.type: one for one in (VirtioMem, Dimm, Nvdimm, Pmem, VhostDevice)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PciDevice:
+    """A device that takes memslots though it is neither a memory device nor a vhost device.
+
+    Displays, network cards with option ROMs, ivshmem, acpi-erst ...; what they map is the board's business.
+
+    Attributes
+    ----------
+    driver
+        QEMU's name: ``VGA``, ``virtio-net-pci``, ``ivshmem-plain`` ...
+    props
+        What was given, name and value as text, in order.
+    """
+
+    driver: str
+    id: str | None = None
+    props: tuple[tuple[str, str], ...] = ()
+
+    def prop(self, name: str) -> str | None:
+        """Return the text of one property; None where it is not given."""
+        return dict(self.props).get(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumaNode:
+    """``-numa node``: a piece of the boot RAM.
+
+    Attributes
+    ----------
+    nodeid
+        0 and up, without gaps.
+    memdev
+        The memory backend of its RAM; None where it has none, or by `mem`.
+    mem
+        Bytes by ``mem=`` (machine types up to 5.0): a piece of one RAM region, which costs no memslot.
+    """
+
+    nodeid: int
+    memdev: str | None = None
+    mem: int = 0
+
+    def __post_init__(self) -> None:
+        _check_range("NUMA node: nodeid", self.nodeid, 127)
+        _check_range(f"NUMA node {self.nodeid}: mem", self.mem, U64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cpu:
+    """``-cpu`` as it was given, as far as it decides address bits and vendor.
+
+    Attributes
+    ----------
+    model
+        ``qemu64``, ``host``, ``max``, ``EPYC`` ...
+    vendor
+        Twelve characters of CPUID, such as ``GenuineIntel``.
+    features
+        Everything else that was given, in order and as it was written.
+    """
+
+    model: str
+    vendor: str | None = None
+    phys_bits: int | None = None
+    host_phys_bits: bool | None = None
+    host_phys_bits_limit: int | None = None
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +323,28 @@ class Scenario:
         Two KVM address spaces, as x86 has with SMM.
     cpu_vendor, phys_bits
         What moves memory: AMD's vendor id moves memory above 4 GiB to 1 TiB; None: not known, not checked.
+    cpu
+        The CPU model by name, as it was given; `cpu_vendor` and `phys_bits` are what it comes to on `host`.
+    host
+        What is known of the host; None: nothing.
+    program
+        Which ``qemu-system-...`` runs it.
+    acpi
+        ACPI is what hot-plugs DIMMs.
+    nvdimm
+        ``-machine nvdimm=on``.
+    distribution
+        ``rhel`` for the machine types of RHEL and CentOS, whose defaults differ from upstream's.
+    numa
+        The nodes of ``-numa node``, ascending; empty without any. Nodes with a backend are a RAM region each.
+    pci_hole64_size
+        Bytes of the 64-bit PCI hole, which must fit the address bits; None: the chipset's.
+    cxl_windows
+        Sizes of the CXL fixed memory windows behind the device memory; None without ``cxl=on``.
+    firmware_size
+        Bytes of the firmware image: it decides how RAM below 1 MiB is cut before the firmware runs.
+    fixtures
+        Other PCI devices that take memslots, in order.
     ram, maxmem
         Bytes of ``-m``; equal where no maxmem is given.
     ram_slots
@@ -248,6 +372,17 @@ class Scenario:
     ram_backend: str | None = None
     display: bool = False
     incoming: bool = False
+    program: str = "x86_64"
+    acpi: bool = True
+    nvdimm: bool = False
+    distribution: Literal["rhel"] | None = None
+    numa: tuple[NumaNode, ...] = ()
+    pci_hole64_size: int | None = None
+    cxl_windows: tuple[int, ...] | None = None
+    firmware_size: int = DEFAULT_FIRMWARE_SIZE
+    fixtures: tuple[PciDevice, ...] = ()
+    cpu: Cpu | None = field(default=None, compare=False)
+    host: Host | None = None
     backends: tuple[MemoryBackend, ...] = ()
     devices: tuple[Device, ...] = ()
     actions: tuple[Action, ...] = ()
@@ -262,8 +397,31 @@ class Scenario:
             _check_range(name, getattr(self, name), U64)
         _check_range("phys_bits", self.phys_bits, 52, least=32)
         _check_range("kvm_slots", self.kvm_slots, U32 >> 1, least=1)
+        _check_range("pci_hole64_size", self.pci_hole64_size, U64)
+        _check_range("firmware_size", self.firmware_size, 4 * GiB)
+        for size in self.cxl_windows or ():
+            _check_range("cxl_windows", size, U64)
         for number in self.machine_version or ():
             _check_range("machine_version", number, 9999)
+
+    @property
+    def numa_count(self) -> int:
+        """NUMA nodes that devices can be on: a VM without ``-numa`` has one."""
+        return len(self.numa) or 1
+
+    @property
+    def ram_backends(self) -> tuple[tuple[MemoryBackend | None, int], ...]:
+        """The boot RAM from guest address 0 up: (backend or None for QEMU's own, bytes) of every RAM region."""
+        nodes = [one for one in self.numa if one.memdev is not None]
+        if not nodes:
+            return ((self.backend(self.ram_backend) if self.ram_backend else None, self.ram),)
+        found = [self.backend(one.memdev or "") for one in nodes]
+        return tuple((one, one.size) for one in found if one is not None)
+
+    @property
+    def ram_backend_ids(self) -> frozenset[str]:
+        """Ids of the memory backends that the boot RAM uses."""
+        return frozenset(one.id for one, _ in self.ram_backends if one is not None)
 
     @property
     def has_device_memory(self) -> bool:
@@ -314,7 +472,7 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     if not hasattr(value, "__dataclass_fields__"):
         return value
-    data = {"type": value.type} if isinstance(value, VirtioMem | Dimm | Pmem | VhostDevice) else {}
+    data = {"type": value.type} if type(value) in _DEVICES.values() else {}
     for one in fields(value):
         content = getattr(value, one.name)
         if one.default is MISSING or content != one.default:
