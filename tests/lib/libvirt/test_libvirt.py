@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import assume, example, given, strategies as st
-
 from strategies import scenarios
+
 from workbook.lib import Machine
 from workbook.lib.errors import BadInput, Refusal, WorkbookError
 from workbook.lib.explore.presets import PRESETS
