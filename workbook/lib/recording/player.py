@@ -21,6 +21,7 @@ from workbook.lib.qemu_args import reader as cmdline
 from workbook.lib.rules import get
 from workbook.lib.rules.base import RuleSet
 from workbook.lib.scenario import Scenario, VirtioMem
+from workbook.lib.size import KiB
 
 from .archive import load, read_all
 
@@ -28,6 +29,8 @@ __all__ = ("Difference", "compare", "load", "predict", "read_all", "rules_of")
 
 NOT_PREDICTED: Final = frozenset({"seconds", "memory", "side", "action"})
 """Time and the bytes the guest wrote are not the model's subject; side and action are given."""
+OLD_FIRMWARE_SIZE: Final = 64 * KiB
+"""Of the harness that made the recordings without a ``firmware_size``."""
 _DIED: Final = "QEMU died: signal 6"
 _DEPRECATED = re.compile(r"^warning: Machine type '[^']*' is deprecated: .*\n?", re.MULTILINE)
 """Follows from the age of the QEMU alone."""
@@ -178,6 +181,7 @@ class _Player:
             accel="kvm" if given.get("accel") == "kvm" else scenario.accel,
             kvm_slots=given.get("kvm_memslots_faked") or scenario.kvm_slots,
             smm=bool(given.get("smm_faked")),
+            firmware_size=given.get("firmware_size", OLD_FIRMWARE_SIZE),
         )
         if side == "source":
             scenario = _source_scenario(scenario, step)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from workbook.lib.errors import WorkbookError
 from workbook.lib.recording.player import predict
+from workbook.lib.scenario import DEFAULT_FIRMWARE_SIZE
 from workbook.lib.size import GiB, KiB, MiB, TiB, round_up
 
 __all__ = ("LARGEST_FOR_KVM", "Sketch", "sketches")
@@ -140,6 +141,7 @@ def _machines(draw: st.DrawFn, accels: Sequence[str], chipset: str) -> Sketch:
         "name": "",
         "about": "",
         "qemu_version": "10.0",
+        "firmware_size": DEFAULT_FIRMWARE_SIZE,
         "accel": accel,
         "argv": argv,
         "kvm_memslots_faked": None,

@@ -1,6 +1,6 @@
 """What a firmware does before a driver can start: halting ROM, memory attributes, PCI configuration, BARs.
 
-QEMU runs no guest here. A 64 KiB ROM that only halts keeps the guest CPU out of the way; this module does by qtest what
+QEMU runs no guest here. A ROM that only halts keeps the guest CPU out of the way; this module does by qtest what
 SeaBIOS would have done, as far as memslots can see it.
 """
 
@@ -11,8 +11,8 @@ from .qtest import Qtest
 
 __all__ = ("PciFunction", "halting_rom", "read_config", "set_memory_attributes", "write_config")
 
-ROM_SIZE: Final = 64 << 10
-_RESET_VECTOR: Final = 0xFFF0
+_RESET_VECTOR: Final = 0x10
+"""Bytes from the end of the ROM, which ends at 4 GiB and, its last 128 KiB, at 1 MiB."""
 _CLI_HLT_LOOP: Final = bytes((0xFA, 0xF4, 0xEB, 0xFD))
 """x86: cli; hlt; jmp to the hlt, for the case of a non-maskable interrupt."""
 
@@ -33,10 +33,11 @@ WINDOW_BASE: Final = 0xFC000000
 WINDOW_SIZE: Final = 64 << 10
 
 
-def halting_rom() -> bytes:
-    """Return the 64 KiB ROM image for ``-bios``: ``hlt`` everywhere, an endless halt at the reset vector."""
-    rom = bytearray(b"\xf4" * ROM_SIZE)
-    rom[_RESET_VECTOR : _RESET_VECTOR + len(_CLI_HLT_LOOP)] = _CLI_HLT_LOOP
+def halting_rom(size: int) -> bytes:
+    """Return a ROM image of `size` bytes for ``-bios``: ``hlt`` everywhere, an endless halt at the reset vector."""
+    rom = bytearray(b"\xf4" * size)
+    start = size - _RESET_VECTOR
+    rom[start : start + len(_CLI_HLT_LOOP)] = _CLI_HLT_LOOP
     return bytes(rom)
 
 

@@ -28,7 +28,8 @@ _ACKNOWLEDGE, _DRIVER, _DRIVER_OK, _FEATURES_OK, _NEEDS_RESET = 1, 2, 4, 8, 64
 VERSION_1: Final = 1 << 32
 UNPLUGGED_INACCESSIBLE: Final = 1 << 1
 
-_QUEUE_SIZE: Final = 8
+_LARGEST_QUEUE: Final = 8
+"""Descriptors that the driver uses of a queue; a device that has fewer, such as vhost-user-rng, says so."""
 _DESCRIPTOR_NEXT, _DESCRIPTOR_WRITE = 1, 2
 _NO_INTERRUPT: Final = 1
 
@@ -101,6 +102,7 @@ class VirtioPci:
         self._capabilities: dict[int, tuple[int, int]] = {}
         self._bar = 0
         self._base = 0
+        self._queue_size = _LARGEST_QUEUE
         self._find_capabilities()
         self.map()
 
@@ -165,9 +167,11 @@ class VirtioPci:
         if not unhex(self._qtest.run(commands)[-1])[0] & _FEATURES_OK:
             raise DriverRefused(f"the device does not accept the features {accepted:#x}: FEATURES_OK stays clear")
         queues = int.from_bytes(self._qtest.read_memory(self._at(_COMMON, 18), 2), "little")
+        sizes = self._queue_sizes(queues)
+        self._queue_size = sizes[0] if sizes else 0
         commands = []
-        for queue in range(queues):
-            commands += self._queue_commands(queue)
+        for queue, size in enumerate(sizes):
+            commands += self._queue_commands(queue, size)
         self._qtest.run([*commands, self._set_status(status | _DRIVER_OK)])
 
     def _offered(self) -> tuple[int, int]:
@@ -175,10 +179,16 @@ class VirtioPci:
         answers = self._qtest.run([self._common("l", 0, 0), value, self._common("l", 0, 1), value])
         return int.from_bytes(unhex(answers[1]), "little"), int.from_bytes(unhex(answers[3]), "little")
 
-    def _queue_commands(self, queue: int) -> list[str]:
+    def _queue_sizes(self, queues: int) -> list[int]:
+        """Return how many descriptors each queue gets: no more than its maximum, which it has after a reset."""
+        size = read(self._at(_COMMON, 24), 2)
+        answers = self._qtest.run([one for queue in range(queues) for one in (self._common("w", 22, queue), size)])
+        return [min(int.from_bytes(unhex(answer), "little"), _LARGEST_QUEUE) for answer in answers[1::2]]
+
+    def _queue_commands(self, queue: int, size: int) -> list[str]:
         memory = self._queue_memory
         commands = [write(memory, bytes(_USED + 0x100)), self._common("w", 22, queue)]
-        commands.append(self._common("w", 24, _QUEUE_SIZE))
+        commands.append(self._common("w", 24, size))
         for register, address in ((32, memory), (40, memory + _AVAIL), (48, memory + _USED)):
             commands += [self._common("l", register, address), self._common("l", register + 4, 0)]
         commands.append(self._common("w", 28, 1))
@@ -218,7 +228,7 @@ class VirtioPci:
                 write(memory + _RESPONSE, bytes(room)),
                 write(memory, table),
                 write(memory + _AVAIL, struct.pack("<H", _NO_INTERRUPT)),
-                write(memory + _AVAIL + 4 + 2 * (index % _QUEUE_SIZE), struct.pack("<H", 0)),
+                write(memory + _AVAIL + 4 + 2 * (index % self._queue_size), struct.pack("<H", 0)),
                 write(memory + _AVAIL + 2, struct.pack("<H", following)),
                 f"writew {self._at(_NOTIFY):#x} 0",
             ]

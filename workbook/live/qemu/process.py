@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from workbook.lib.errors import BadInput, WorkbookError
+from workbook.lib.scenario import DEFAULT_FIRMWARE_SIZE
 from workbook.live.guest.pci import halting_rom
 from workbook.live.guest.qtest import Qtest, QtestBroken
 
@@ -151,6 +152,8 @@ class QemuProcess:
         Seconds to wait for the start and for each answer.
     prepare
         Called with the temporary directory before the start, for what must be there then (a backend's socket).
+    firmware_size
+        Bytes of the halting firmware.
 
     Raises
     ------
@@ -166,11 +169,14 @@ class QemuProcess:
         argv: Sequence[str],
         timeout: float,
         prepare: Callable[[Path], None] | None = None,
+        *,
+        firmware_size: int = DEFAULT_FIRMWARE_SIZE,
     ) -> None:
         self.argv = with_harness(argv)
         self.timeout = timeout
         self._binary = binary
         self._prepare = prepare
+        self._firmware_size = firmware_size
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr_offset = 0
         self._kvm = argv_accel(self.argv) == "kvm"
@@ -190,7 +196,7 @@ class QemuProcess:
         self.close()
 
     def _start(self) -> None:
-        (self.directory / _ROM).write_bytes(halting_rom())
+        (self.directory / _ROM).write_bytes(halting_rom(self._firmware_size))
         if self._prepare is not None:
             self._prepare(self.directory)
         words = [_in_directory(word, self.directory) for word in self.argv[1:]]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from workbook.lib.errors import BadInput
+from workbook.lib.scenario import DEFAULT_FIRMWARE_SIZE
 
 from .actions import perform
 from .binary import QemuBinary, QemuMissing, find_qemu, usable_accel
@@ -41,6 +42,7 @@ def play(
     accel: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     source_argv: Sequence[str] | None = None,
+    firmware_size: int = DEFAULT_FIRMWARE_SIZE,
     name: str = "",
     about: str = "",
 ) -> dict[str, Any]:
@@ -67,6 +69,8 @@ def play(
         Seconds for each start of QEMU and for each answer.
     source_argv
         Arguments of a migration's source where they differ.
+    firmware_size
+        Bytes of the halting firmware: as large as SeaBIOS, so that low RAM is cut as in a real VM.
     name, about
         What the recording is called, and a sentence about it.
 
@@ -100,7 +104,9 @@ def play(
                 side = {"side": "destination" if number else "source"}
                 if not number:
                     words = _without_incoming(plain) if source_argv is None else without_harness(source_argv)
-            session = Session(binary, words, backends, timeout, Path(directory) / "migration")
+            session = Session(
+                binary, words, backends, timeout, Path(directory) / "migration", firmware_size=firmware_size
+            )
             played, up = _play_one(session, actions[begin:end], side)
             steps += played
             if not up:
@@ -110,6 +116,7 @@ def play(
         "name": name,
         "about": about,
         "qemu_version": binary.version,
+        "firmware_size": firmware_size,
         "accel": argv_accel(plain),
         "argv": recorded,
         "kvm_memslots_faked": None,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from workbook.lib.errors import BadInput, WorkbookError
+from workbook.lib.recording.player import OLD_FIRMWARE_SIZE
 from workbook.tools.atomic_write import write_whole
 
 from .recorder import DEFAULT_TIMEOUT, QemuBinary, find_qemu, play, usable_accel
@@ -207,6 +208,7 @@ def _play_again(
         qemu=qemu,
         accel=accel,
         timeout=timeout,
+        firmware_size=recording.get("firmware_size", OLD_FIRMWARE_SIZE),
         name=recording["name"],
         about=recording["about"],
     )

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from workbook.lib.errors import BadInput
+from workbook.lib.scenario import DEFAULT_FIRMWARE_SIZE
 from workbook.live.guest.pci import set_memory_attributes
 from workbook.live.guest.qtest import Qtest
 from workbook.live.guest.vhost_user import VhostUserBackend
@@ -40,6 +41,8 @@ class Session:
         Seconds to wait for the start and for each answer.
     migration
         File through which a migration goes: what the source writes and the destination reads.
+    firmware_size
+        Bytes of the halting firmware.
 
     Raises
     ------
@@ -56,6 +59,8 @@ class Session:
         vhost_backends: Mapping[str, int | None],
         timeout: float,
         migration: Path,
+        *,
+        firmware_size: int = DEFAULT_FIRMWARE_SIZE,
     ) -> None:
         self._stack = ExitStack()
         self.backends: dict[str, VhostUserBackend] = {}
@@ -65,7 +70,7 @@ class Session:
         self.timeout = timeout
         self.migrating = False
         """Whether a migration was started and nobody has looked at it since."""
-        self.process = QemuProcess(binary, argv, timeout, self._listen)
+        self.process = QemuProcess(binary, argv, timeout, self._listen, firmware_size=firmware_size)
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
