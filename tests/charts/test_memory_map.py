@@ -8,6 +8,7 @@ from pictured import COVER_LETTER, CoverLetter
 from workbook.charts import MemoryMap
 from workbook.charts.memory_map import NO_CONTAINER, NO_DEVICE, NOT_STARTED
 from workbook.charts.memory_map_columns import SLOT_STATES, axis_of, memory_map_columns, merged_extents
+from workbook.charts.memslot_columns import memslot_columns
 from workbook.charts.theme import theme_of
 from workbook.lib.machine.machine import Machine
 from workbook.lib.machine.snapshot import Layout
@@ -29,20 +30,21 @@ def test_slots_are_the_models(cover_letter: CoverLetter, requested: int) -> None
     device, axis = layout.devices[0], axis_of(layout)
     slots = memory_map_columns(layout, axis, LIGHT)["slots"]
     assert slots["index"].tolist() == list(range(device.decision.count))
-    assert axis.address(slots["left"]).astype(np.int64).tolist() == (device.start + device.slot_offset).tolist()
-    assert (slots["right"] - slots["left"]).astype(np.int64).tolist() == device.slot_size.tolist()
+    memslots = memslot_columns(device)
+    assert axis.address(slots["left"]).astype(np.int64).tolist() == (device.start + memslots.offset).tolist()
+    assert (slots["right"] - slots["left"]).astype(np.int64).tolist() == memslots.size.tolist()
     for name, values in (
-        ("start", device.start + device.slot_offset),
-        ("offset", device.slot_offset),
-        ("size", device.slot_size),
-        ("plugged", device.slot_plugged),
+        ("start", device.start + memslots.offset),
+        ("offset", memslots.offset),
+        ("size", memslots.size),
+        ("plugged", memslots.plugged),
     ):
         assert slots[name].tolist() == values.tolist()
     states = [list(SLOT_STATES)[one] for one in slots["state"].tolist()]
-    assert [state != "unmapped" for state in states] == device.slot_mapped.tolist()
-    full = (device.slot_plugged == device.slot_size) & device.slot_mapped
+    assert [state != "unmapped" for state in states] == memslots.mapped.tolist()
+    full = (memslots.plugged == memslots.size) & memslots.mapped
     assert [state == "full" for state in states] == full.tolist()
-    empty = (device.slot_plugged == 0) & device.slot_mapped
+    empty = (memslots.plugged == 0) & memslots.mapped
     assert [state == "empty" for state in states] == empty.tolist()
 
 
@@ -65,7 +67,9 @@ def test_plugged_boxes_are_the_extents(fragmented: Layout) -> None:
     boxes = memory_map_columns(fragmented, axis, LIGHT)["boxes"]
     rows = [row for row, role in enumerate(boxes["role"]) if role == "plugged"]
     starts, ends = axis.address(boxes["left"])[rows], axis.address(boxes["right"])[rows]
-    assert (np.column_stack((starts, ends)).astype(np.int64) - device.start).tolist() == device.plugged.tolist()
+    assert (np.column_stack((starts, ends)).astype(np.int64) - device.start).tolist() == [
+        list(one) for one in device.plugged
+    ]
     assert int((ends - starts).sum()) == device.plugged_size
 
 
@@ -158,7 +162,7 @@ def test_many_extents_are_drawn_as_fewer() -> None:
     chart = MemoryMap()
     chart.update(machine.picture)
     assert rectangles(chart) < MOST_RECTANGLES
-    _, plugged = merged_extents(machine.picture.devices[0].plugged, 3000)
+    _, plugged = merged_extents(np.array(machine.picture.devices[0].plugged), 3000)
     assert int(plugged.sum()) == 4500 * 2 * MiB
 
 

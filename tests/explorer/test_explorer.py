@@ -77,7 +77,7 @@ def check(explorer: Explorer) -> None:
     drawn = memory_map.sources["slots"].data
     # surplus slots of the RFC (facts A.12) lie behind the device's end
     devices = fresh.layout.devices if fresh.layout else ()
-    assert len(drawn["left"]) == sum(int((one.slot_offset < one.size).sum()) for one in devices)
+    assert len(drawn["left"]) == sum(slot.offset < one.size for one in devices for slot in one.memslots())
     assert ("role='alert'" in explorer.view._notice.value) >= (fresh.problem is not None)
     for name, control in explorer.panel.controls.items():
         shown = list(parts(explorer, name))

@@ -297,7 +297,7 @@ class MemoryMap:
 
 
 def _described(device: DeviceLayout) -> str:
-    decision, mapped = device.decision, device.slot_mapped
+    decision = device.decision
     slots = "memslot" if decision.count == 1 else "memslots"
     text = (
         f"{device.id} ({device.type}, {shown_size(device.size)} at {device.start:#x}): "
@@ -306,8 +306,8 @@ def _described(device: DeviceLayout) -> str:
     )
     if device.type != "virtio-mem":
         return f"{text}."
-    size, plugged = device.slot_size[mapped], device.slot_plugged[mapped]
-    full, empty = int((plugged == size).sum()), int((plugged == 0).sum())
+    mapped = [one for one in device.memslots() if one.mapped]
+    full, empty = sum(one.plugged == one.size for one in mapped), sum(one.plugged == 0 for one in mapped)
     kinds = {"full": full, "partly plugged": device.used - full - empty, "empty": empty}
     split = ", ".join(f"{number:,} {name}" for name, number in kinds.items() if number)
     return (

@@ -15,6 +15,7 @@ from workbook.lib.machine.snapshot import DeviceLayout, RamPiece
 from workbook.lib.size import GiB, format_size
 
 from .axes.broken import BrokenAxis
+from .memslot_columns import memslot_columns
 from .size_text import shown_size
 from .theme import Theme
 
@@ -125,10 +126,11 @@ def _busy(device: DeviceLayout) -> list[tuple[int, int]]:
 
 def _runs(device: DeviceLayout) -> Iterable[tuple[int, int]]:
     """Yield runs of mapped memslots as offsets."""
-    edges = np.diff(np.concatenate(([0], device.slot_mapped.astype(np.int8), [0])))
-    slot_end = device.slot_offset + device.slot_size
+    memslots = memslot_columns(device)
+    edges = np.diff(np.concatenate(([0], memslots.mapped.astype(np.int8), [0])))
+    slot_end = memslots.offset + memslots.size
     for first, behind in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
-        yield int(device.slot_offset[first]), int(slot_end[behind - 1])
+        yield int(memslots.offset[first]), int(slot_end[behind - 1])
 
 
 def memory_map_columns(layout: Drawable, axis: BrokenAxis, theme: Theme, *, notice: str = "") -> dict[str, Columns]:
@@ -215,7 +217,7 @@ def _add_device(boxes: _Boxes, device: DeviceLayout) -> None:
         f"{device.type} {device.id}",
         how,
     )
-    extents, plugged = merged_extents(device.plugged, MAX_EXTENTS)
+    extents, plugged = merged_extents(np.array(device.plugged, dtype=np.int64).reshape(-1, 2), MAX_EXTENTS)
     for (start, end), inside in zip(extents.tolist(), plugged.tolist(), strict=True):
         whole = inside == end - start
         boxes.add(
@@ -295,12 +297,13 @@ def run_columns(slots: Columns) -> Columns:
 
 def _slots_of(device: DeviceLayout) -> tuple[Bytes, ...]:
     """Return start, size, index, offset, plugged bytes and number of the state of the memslots inside the device."""
-    size = np.minimum(device.slot_size, device.size - device.slot_offset)
+    memslots = memslot_columns(device)
+    size = np.minimum(memslots.size, device.size - memslots.offset)
     # a surplus memslot of the RFC lies behind the end: nothing of it can be drawn
     inside = np.flatnonzero(size > 0)
-    size, plugged, mapped = size[inside], device.slot_plugged[inside], device.slot_mapped[inside]
+    size, plugged, mapped = size[inside], memslots.plugged[inside], memslots.mapped[inside]
     state = np.where(~mapped, 0, np.where(plugged == 0, 1, np.where(plugged < size, 2, 3)))
-    offset = device.slot_offset[inside]
+    offset = memslots.offset[inside]
     return device.start + offset, size, inside, offset, plugged, state
 
 
@@ -329,9 +332,9 @@ def label_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
             text = f"requested {shown_size(device.requested_size)}, usable {shown_size(device.usable_region_size)}"
             rows.append((text, "", device.start, device.start, room, _Y["requested"] + 0.16, False, "usable"))
             text = f"{shown_size(device.plugged_size)} plugged"
-            plugged_end = device.start + (int(device.plugged[-1, 1]) if len(device.plugged) else 0)
+            plugged_end = device.start + (device.plugged[-1][1] if device.plugged else 0)
             if len(device.plugged) == 1:
-                begin = device.start + int(device.plugged[0, 0])
+                begin = device.start + device.plugged[0][0]
             else:
                 # text over several extents could not be read, nor across the marker of the request where there is room
                 marker = device.start + device.requested_size

@@ -12,7 +12,7 @@ import pytest
 
 from workbook.lib.errors import Refusal
 from workbook.lib.machine.machine import Machine
-from workbook.lib.machine.memory_device import check_realize
+from workbook.lib.machine.realize import check_realize
 from workbook.lib.rules import Budget, get
 from workbook.lib.scenario import VirtioMem
 from workbook.lib.size import GiB, MiB, TiB

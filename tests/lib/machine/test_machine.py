@@ -62,7 +62,7 @@ def span(vm: Machine, name: str) -> tuple[int, int]:
 def test_container(rules: str) -> None:
     """1 GiB per DIMM slot enlarges the container, not what may be used (S13)."""
     vm = vm_of(rules=rules)
-    assert (vm.layout.device_memory_base, vm.layout.device_memory_size) == (0x140000000, 1037 * GiB)
+    assert (vm.board.device_memory_base, vm.board.device_memory_size) == (0x140000000, 1037 * GiB)
     assert vm.budget.device_memory_size == 1021 * GiB
 
 
@@ -919,7 +919,7 @@ class AnyMachine(RuleBasedStateMachine):
         assert len(view) == sum(one.mapped for one in self.vm.devices) == self.vm.budget.used
         ends = [0, *(one.end for one in view)]
         assert all(end <= one.start for end, one in zip(ends, view, strict=False)), "sorted and disjoint"
-        base, size = self.vm.layout.device_memory_base, self.vm.layout.device_memory_size
+        base, size = self.vm.board.device_memory_base, self.vm.board.device_memory_size
         assert all(base <= one.start and one.end <= base + size for one in view)
 
     @invariant()

@@ -1,6 +1,5 @@
 """A layout's values are the machine's, at every moment, and it does not change with the machine."""
 
-import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
@@ -24,32 +23,35 @@ def vm_of(rules: str, extra: str = "", size: str = "100G") -> Machine:
 
 def assert_is_the_machines(picture: Layout, vm: Machine) -> None:
     assert picture.rules == vm.rules.name
-    assert (picture.base, picture.size) == (vm.layout.device_memory_base, vm.layout.device_memory_size)
+    assert (picture.base, picture.size) == (vm.board.device_memory_base, vm.board.device_memory_size)
     assert picture.view == vm.view
-    assert picture.memslot_sizes.tolist() == [one.size for one in vm.view]
-    assert picture.memslot_bases.tolist() == [one.start for one in vm.view]
+    assert picture.memslot_sizes == tuple(one.size for one in vm.view)
+    assert picture.memslot_bases == tuple(one.start for one in vm.view)
     for shown, one in zip(picture.devices, sorted(vm.devices, key=lambda one: one.addr), strict=True):
         decision, slots = one.decision, range(one.decision.count)
         assert (shown.id, shown.start, shown.size, shown.memdev) == (one.id, one.addr, one.size, one.backend.id)
         assert shown.decision == decision
-        assert shown.slot_offset.tolist() == [decision.offset(index) for index in slots]
-        assert shown.slot_size.tolist() == [decision.size(index) for index in slots]
-        assert shown.used == one.mapped == int(shown.slot_mapped.sum())
-        assert shown.plugged_size == int(shown.slot_plugged.sum()) == sum(end - start for start, end in shown.plugged)
+        memslots = shown.memslots()
+        assert [slot.offset for slot in memslots] == [decision.offset(index) for index in slots]
+        assert [slot.size for slot in memslots] == [decision.size(index) for index in slots]
+        assert shown.used == one.mapped == sum(slot.mapped for slot in memslots)
+        plugged = sum(slot.plugged for slot in memslots)
+        assert shown.plugged_size == plugged == sum(end - start for start, end in shown.plugged)
+        assert shown.mapped_size == sum(slot.size for slot in memslots if slot.mapped)
         assert shown.mapped_size == sum(part.size for part in vm.view if part.region.name == one.backend.id)
         if one.virtio_mem is None:
             assert (shown.requested_size, shown.usable_region_size, shown.block_size) == (one.size, one.size, 0)
-            assert shown.slot_mapped.tolist() == [True]
+            assert [slot.mapped for slot in memslots] == [True]
             continue
         space = one.virtio_mem.config_space()
         fields = ("requested_size", "usable_region_size", "plugged_size", "block_size")
         assert [getattr(shown, name) for name in fields] == [space[name] for name in fields]
-        assert np.flatnonzero(shown.slot_mapped).tolist() == list(one.virtio_mem.mapped)
-        assert shown.plugged.tolist() == [list(piece) for piece in one.virtio_mem.plugged.extents()]
+        assert list(shown.mapped) == list(one.virtio_mem.mapped)
+        assert list(shown.plugged) == list(one.virtio_mem.plugged.extents())
         for index in slots:
             start, end = decision.offset(index), decision.offset(index) + decision.size(index)
             inside = sum(max(0, min(end, stop) - max(start, begin)) for begin, stop in one.virtio_mem.plugged.extents())
-            assert shown.slot_plugged[index] == inside
+            assert memslots[index].plugged == inside
 
 
 @given(
@@ -82,10 +84,11 @@ def test_surplus_slots_of_the_rfc(size: str, user: int, sizes: list[int]) -> Non
     vm = vm_of("rfc-2021", f",max-memslots={user},requested-size={size}", size)
     vm.settle("m")
     (device,) = vm.picture.devices
-    assert device.slot_size.tolist() == sizes
+    memslots = device.memslots()
+    assert [one.size for one in memslots] == sizes
     needed = -(-device.size // sizes[0])
-    assert device.slot_mapped.tolist() == [True] * needed + [False] * (user - needed)
-    assert device.slot_plugged[needed:].tolist() == [0] * (user - needed)
+    assert [one.mapped for one in memslots] == [True] * needed + [False] * (user - needed)
+    assert [one.plugged for one in memslots[needed:]] == [0] * (user - needed)
     assert device.mapped_size == device.plugged_size == device.size
     assert_is_the_machines(vm.picture, vm)
 

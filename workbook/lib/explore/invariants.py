@@ -56,12 +56,13 @@ def _of_device(device: DeviceLayout) -> Iterator[str]:
     if decision.count < 1 or decision.memslot_size < 1:
         yield f"{device.id}: {decision.count} memslots of {format_size(decision.memslot_size)} are no memslots"
         return
-    covered = int(device.slot_size.sum())
+    memslots = device.memslots()
+    covered = sum(one.size for one in memslots)
     if covered < device.size:
         yield f"{device.id}: its memslots cover {format_size(covered)} of {format_size(device.size)}"
     if device.block_size and decision.count > 1 and decision.memslot_size % device.block_size:
         yield f"{device.id}: a memslot border cuts a block of {format_size(device.block_size)}"
-    hidden = int(device.slot_plugged[~device.slot_mapped].sum())
+    hidden = sum(one.plugged for one in memslots if not one.mapped)
     if hidden:
         yield f"{device.id}: {format_size(hidden)} are plugged in memslots that are not mapped"
 

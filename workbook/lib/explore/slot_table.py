@@ -16,8 +16,7 @@ COLUMNS: Final = ("device", "memslot", "address", "offset", "size", "mapped", "p
 def slot_rows(layout: Layout) -> Iterator[tuple[str, int, str, int, int, int, int]]:
     """Yield a row per memslot, in address order."""
     for device in layout.devices:
-        columns = (device.slot_offset, device.slot_size, device.slot_mapped, device.slot_plugged)
-        for index, (offset, size, mapped, plugged) in enumerate(zip(*(one.tolist() for one in columns), strict=True)):
+        for index, (offset, size, plugged, mapped) in enumerate(device.memslots()):
             yield device.id, index, f"{device.start + offset:#x}", offset, size, int(mapped), plugged
 
 

@@ -1,21 +1,29 @@
 """Machine: a Scenario brought to life under a rule set.
 
-It holds state and answers as QEMU, the device and the guest would; what it looks like at any moment is the
-immutable `Layout` (workbook/lib/layout.py).
+It answers as QEMU, the device and a Linux-like guest would. Its parts: the board, the device-memory bus, and who
+consumes memslots; `hotplug` changes them, and what they look like at a moment is the immutable `Layout` of `snapshot`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from workbook.lib.errors import BadInput
+from workbook.lib.boards.pc import pc_layout
+from workbook.lib.consumers.vhost_device import PluggedVhost
+from workbook.lib.errors import Abort, BadInput, Refusal, WorkbookError
 from workbook.lib.libvirt import writer as libvirt
+from workbook.lib.memory.flatview import FlatView
+from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.qemu_args import reader as cmdline
 from workbook.lib.rules import get
-from workbook.lib.rules.base import RuleSet
-from workbook.lib.scenario import Action, Scenario
+from workbook.lib.rules.base import Budget, RuleSet
+from workbook.lib.scenario import Action, Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
 
-from .hotplug import PluggableVm
+from . import hotplug
+from .bus import DeviceMemoryBus
+from .memory_device import MemoryDevice
+from .memslots import MemslotConsumers
+from .snapshot import Layout, snapshot
 from .virtio_mem import BlockState, RequestType, Response, VirtioMemDevice, check_bytes
 
 __all__ = ("Machine", "StateAnswer")
@@ -30,7 +38,7 @@ class StateAnswer(NamedTuple):
     state: BlockState | None
 
 
-class Machine(PluggableVm):
+class Machine:
     """A PC with memory devices and vhost back ends.
 
     Parameters
@@ -39,6 +47,23 @@ class Machine(PluggableVm):
         The VM; its devices are plugged in order, its actions played.
     rules
         Rule set or its name; None takes the scenario's.
+    vhost_slots
+        Memslot limits that vhost back ends report which are hot-plugged later, by device id.
+
+    Attributes
+    ----------
+    board
+        Where RAM and device memory lie.
+    bus
+        The device-memory container and the memory devices in it.
+    consumers
+        KVM and the vhost devices: who takes how many memslots.
+    backends
+        Memory backends by id.
+    warnings
+        The lines that QEMU has printed so far.
+    migrating
+        An outgoing migration is active; see `migrate` and `end_migration`.
 
     Raises
     ------
@@ -48,12 +73,41 @@ class Machine(PluggableVm):
         The scenario names something that does not exist.
     """
 
-    def __init__(self, scenario: Scenario, rules: str | RuleSet | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        rules: str | RuleSet | None = None,
+        *,
+        vhost_slots: Mapping[str, int | None] | None = None,
+    ) -> None:
         if not isinstance(scenario, Scenario):
             raise BadInput(f"a machine is made of a Scenario, not of {scenario!r:.60}: see Machine.from_qemu_args")
-        super().__init__(scenario, get(rules if rules is not None else scenario.rules))
+        self.scenario = scenario
+        self.rules = get(rules if rules is not None else scenario.rules)
+        self.board = pc_layout(scenario)
+        self.bus = DeviceMemoryBus(self.board, self.rules)
+        self.backends: dict[str, MemoryBackend] = {}
+        self.warnings: list[str] = []
+        self.consumers = MemslotConsumers(scenario, self.rules, self.bus, self.backends, self.warnings)
+        self.warned_of_discard = False
+        self.migrating = False
+        self._vhost_slots = dict(vhost_slots or {})
+        self._start()
         for action in scenario.actions:
             self.act(action)
+
+    def _start(self) -> None:
+        """Make what the command line names, in its order, and let the firmware run."""
+        for backend in self.scenario.backends:
+            self.object_add(backend)
+        for spec in self.scenario.devices:
+            try:
+                hotplug.plug(self, spec, hotplugged=False)
+            except Refusal as refusal:
+                refusal.where, refusal.before = refusal.where or spec.where, tuple(self.warnings)
+                raise
+        self.consumers.running = True
+        self.consumers.commit()
 
     @classmethod
     def from_qemu_args(
@@ -98,9 +152,7 @@ class Machine(PluggableVm):
             scenario = replace(scenario, kvm_slots=kvm_slots)
         if smm is not None:
             scenario = replace(scenario, smm=smm)
-        machine = cls(replace(scenario, rules=rules.name), rules)
-        machine.vhost_slots = dict(vhost_slots or {})
-        return machine
+        return cls(replace(scenario, rules=rules.name), rules, vhost_slots=vhost_slots)
 
     @classmethod
     def from_libvirt(
@@ -128,9 +180,7 @@ class Machine(PluggableVm):
         scenario = libvirt.read_domain(xml, rules=rules, vhost_slots=vhost_slots)
         if kvm_slots is not None:
             scenario = replace(scenario, kvm_slots=kvm_slots)
-        machine = cls(replace(scenario, rules=rules.name), rules)
-        machine.vhost_slots = dict(vhost_slots or {})
-        return machine
+        return cls(replace(scenario, rules=rules.name), rules, vhost_slots=vhost_slots)
 
     def qemu_args(self) -> list[str]:
         """Return the command line that makes the machine, before anything has happened to it."""
@@ -139,6 +189,156 @@ class Machine(PluggableVm):
     def libvirt_xml(self) -> str:
         """Return the libvirt domain XML that makes the machine, before anything has happened to it."""
         return libvirt.write_domain(self.scenario, self.rules)
+
+    # -- what it looks like ---------------------------------------------------------------------------------------
+
+    @property
+    def devices(self) -> list[MemoryDevice]:
+        """The plugged memory devices, in the order in which they came."""
+        return self.bus.devices
+
+    @property
+    def vhosts(self) -> list[PluggedVhost]:
+        """The vhost devices, in the order in which they came; refused and removed ones stay, marked."""
+        return self.consumers.vhosts
+
+    @property
+    def device_memory(self) -> MemoryRegion | None:
+        """The "device-memory" container with everything in it; None without maxmem."""
+        return self.bus.root
+
+    @property
+    def view(self) -> FlatView:
+        """The flat view of device memory."""
+        return self.bus.view
+
+    @property
+    def kvm_used(self) -> tuple[int, ...]:
+        """KVM memslots in use, per registered address space; empty without KVM."""
+        return self.consumers.kvm_used
+
+    @property
+    def kvm_free(self) -> int | None:
+        """What QEMU believes that KVM has free; None without KVM."""
+        return self.consumers.kvm_free
+
+    @property
+    def budget(self) -> Budget:
+        """What a memory device that is plugged now would find."""
+        return self.consumers.budget
+
+    @property
+    def picture(self) -> Layout:
+        """What the machine looks like now, as an immutable value (`snapshot`)."""
+        return snapshot(self)
+
+    def info_mtree(self, *, flat: bool = False) -> str:
+        """Return QEMU's text for the device-memory part of ``info mtree``, or of ``info mtree -f``.
+
+        Indented as QEMU does inside the system address space; lines are joined without a last newline.
+        """
+        return self.picture.info_mtree(flat=flat)
+
+    def query_memory_devices(self) -> list[dict[str, Any]]:
+        """Return the data of QMP ``query-memory-devices``, in address order."""
+        return [one.qmp() for one in self.bus.by_address()]
+
+    def info_memory_devices(self) -> str:
+        """Return the text of ``info memory-devices``."""
+        return "\n".join(line for one in self.bus.by_address() for line in one.monitor_lines())
+
+    def memory_size_summary(self) -> dict[str, int]:
+        """Return QMP ``query-memory-size-summary``: base and plugged memory, bytes."""
+        plugged = sum(one.virtio_mem.size if one.virtio_mem else one.size for one in self.devices)
+        return {"base-memory": self.scenario.ram, "plugged-memory": plugged}
+
+    def config_space(self, name: str) -> dict[str, int]:
+        """Return the seven fields that the guest reads from a virtio-mem device."""
+        return self.bus.virtio_mem(name).config_space()
+
+    def user_limit(self, spec: VirtioMem) -> int:
+        """Return the user's memslot limit for a device, or the machine type's; 0 for automatic."""
+        return hotplug.user_limit(self, spec)
+
+    # -- devices come and go --------------------------------------------------------------------------------------
+
+    def object_add(self, backend: MemoryBackend) -> None:
+        """Make a memory backend (``object-add``).
+
+        Raises
+        ------
+        Refusal
+            The id is taken.
+        BadInput
+            The size is 0.
+        """
+        hotplug.object_add(self, backend)
+
+    def device_add(
+        self,
+        driver: str | Device,
+        id: str | None = None,  # noqa: A002 - QEMU's name
+        *,
+        props: Mapping[str, Any] | None = None,
+        object: MemoryBackend | Mapping[str, Any] | None = None,  # noqa: A002 - QEMU's name
+        vhost_slots: int | None = None,
+        **more: Any,
+    ) -> None:
+        """Hot-plug a device (``device_add``).
+
+        PCI buses are not modelled: a real q35 takes the device only on a root port (``bus=``), the 440FX everywhere.
+
+        Parameters
+        ----------
+        driver
+            Driver name, ``"driver,key=value,..."``, or a device of `workbook.lib.scenario`.
+        props, more
+            Properties; underscores in `more` stand for hyphens.
+        object
+            A memory backend to make first (``object-add``); it goes away again if the device is refused.
+        vhost_slots
+            Memslots that the vhost back end reports; None takes what the machine was made with (`vhost_slots`).
+
+        Raises
+        ------
+        Refusal
+            As QEMU refuses it.
+        """
+        if object is not None:
+            backend = object if isinstance(object, MemoryBackend) else cmdline.backend_from_object(object)
+            self.object_add(backend)
+            try:
+                self.device_add(driver, id, props=props, vhost_slots=vhost_slots, **more)
+            except Abort:
+                raise
+            except WorkbookError:
+                del self.backends[backend.id]
+                raise
+            return
+        if isinstance(driver, str):
+            if props is not None and not isinstance(props, Mapping):
+                raise BadInput(f"props must be a mapping of properties, not {props!r:.60}")
+            given = dict(props or {}) | {key.replace("_", "-"): value for key, value in more.items()}
+            if id is not None:
+                given["id"] = id
+            spec = cmdline.device_from_properties(driver, given, rules=self.rules, vhost_slots=vhost_slots)
+        else:
+            spec = driver
+        if spec is None:
+            return
+        if isinstance(spec, VhostDevice) and spec.slots is None and spec.id is not None:
+            spec = replace(spec, slots=self._vhost_slots.get(spec.id))
+        hotplug.plug(self, spec, hotplugged=True)
+
+    def device_del(self, name: str) -> None:
+        """Remove a device (``device_del``), the guest being willing.
+
+        Raises
+        ------
+        Refusal
+            The device refuses, or there is none of that id.
+        """
+        hotplug.device_del(self, name)
 
     # -- what happens to it ---------------------------------------------------------------------------------------
 
@@ -150,7 +350,7 @@ class Machine(PluggableVm):
         Refusal
             Not a multiple of the block size, or beyond the device.
         """
-        device = self._virtio_mem(name)
+        device = self.bus.virtio_mem(name)
         self._changed(lambda: device.request_size(size))
 
     def plug(self, name: str, offset: int, size: int) -> Response | None:
@@ -170,14 +370,14 @@ class Machine(PluggableVm):
         return self._ask(name, lambda device: StateAnswer(*device.state(offset, size)), size=size)
 
     def _ask(self, name: str, ask: Callable[[VirtioMemDevice], _T], **numbers: int) -> _T | None:
-        device = self._virtio_mem(name)
+        device = self.bus.virtio_mem(name)
         for what, value in numbers.items():
             check_bytes(what, value)
         return None if device.broken else self._changed(lambda: ask(device))
 
     def raw_request(self, name: str, request: int, gpa: int, nb_blocks: int) -> StateAnswer | None:
         """Let the guest send any request; an unknown type breaks the device until a reset and has no answer."""
-        device = self._virtio_mem(name)
+        device = self.bus.virtio_mem(name)
         if device.broken:
             return None
         offset, size = gpa - device.addr, nb_blocks * device.block_size
@@ -198,7 +398,7 @@ class Machine(PluggableVm):
 
     def settle(self, name: str) -> None:
         """Let a Linux-like driver follow the request: plug from the bottom, unplug from the top, whole blocks."""
-        device = self._virtio_mem(name)
+        device = self.bus.virtio_mem(name)
         missing = device.requested_size - device.size
         if missing > 0:
             for start, end in _gaps(device):
@@ -233,7 +433,7 @@ class Machine(PluggableVm):
 
     def device_reset(self, name: str) -> None:
         """Reset one virtio device: its memory stays as it is."""
-        self._virtio_mem(name).broken = False
+        self.bus.virtio_mem(name).broken = False
 
     def vhost_start(self, name: str, ring: int | None = None) -> None:
         """Let the guest's driver start a vhost device whose first virtqueue is at `ring`."""
@@ -242,7 +442,15 @@ class Machine(PluggableVm):
             known = ", ".join(str(one.spec.id) for one in self.vhosts if not one.refused) or "none"
             raise BadInput(f"there is no vhost device {name!r} in use: known are {known}")
         plugged.start(ring)
-        self._take_printed(plugged)
+        self.consumers.take_printed(plugged)
+
+    def migrate(self) -> None:
+        """Begin an outgoing migration: until it ends the guest's requests are answered with BUSY."""
+        self.migrating = True
+
+    def end_migration(self) -> None:
+        """End the outgoing migration, completed or cancelled."""
+        self.migrating = False
 
     def restore(self, source: "Machine") -> None:
         """Take over the state of virtio-mem devices from the source of a migration."""
@@ -250,9 +458,17 @@ class Machine(PluggableVm):
         def restore_devices() -> None:
             for one in self.devices:
                 if one.virtio_mem:
-                    one.virtio_mem.restore(source._virtio_mem(one.id))  # noqa: SLF001 - its own class
+                    one.virtio_mem.restore(source.bus.virtio_mem(one.id))
 
         self._changed(restore_devices)
+
+    def _changed(self, change: Callable[[], _T]) -> _T:
+        """Run `change`, then let listeners see the difference."""
+        before = self.bus.mapped()
+        result = change()
+        if before != self.bus.mapped():
+            self.consumers.commit()
+        return result
 
     def act(self, action: Action) -> Response | StateAnswer | None:
         """Play one action of a scenario.

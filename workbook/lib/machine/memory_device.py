@@ -1,23 +1,21 @@
-"""Memory devices on their bus: the plug checks in QEMU's order and words, and first-fit placement.
+"""A plugged memory device: what it maps, and what QEMU's monitor says about it.
 
-Sources: hw/mem/memory-device.c, hw/mem/pc-dimm.c (QEMU 7.2 with the RFC series, 8.2, 10.0; facts A.07, A.08, B.6).
+Sources: hw/mem/memory-device.c, hw/mem/pc-dimm.c, hw/virtio/virtio-mem.c (QEMU 7.2 with the RFC series, 8.2, 10.0).
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
-from workbook.lib.boards.pc import PcLayout
-from workbook.lib.errors import BadInput, Refusal
+from workbook.lib.errors import BadInput
 from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.rules.base import Decision, RuleSet
 from workbook.lib.scenario import Dimm, MemoryBackend, Pmem, VirtioMem
-from workbook.lib.size import KiB, MiB, format_size, round_up
+from workbook.lib.size import KiB
 
-from .virtio_mem import HOST_PAGE, MIN_BLOCK_SIZE, VirtioMemDevice, default_block_size
+from .virtio_mem import VirtioMemDevice
 
-__all__ = ("MemoryDevice", "Placement", "check_realize", "check_virtio_mem_properties", "dimm_slot", "place")
+__all__ = ("MemoryDevice", "ram_region")
 
 
 @dataclass
@@ -148,217 +146,6 @@ class _SlotAliases(dict[int, MemoryRegion]):
 def _slot_aliases(ram: MemoryRegion, cut: Decision, slot_name: str, *, unmergeable: bool) -> _SlotAliases:
     """Return the same aliases for the same device: a slider that moves makes a machine for every step."""
     return _SlotAliases(ram, cut, slot_name, unmergeable=unmergeable)
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a device goes, and what QEMU warns of on the way."""
-
-    addr: int
-    warnings: tuple[str, ...] = ()
-
-
-def place(
-    layout: PcLayout, devices: Iterable[MemoryDevice], size: int, align: int, *, hint: int, size_multiple: int = 1
-) -> Placement:
-    """Find the address of a new device (``memory_device_get_free_addr``): first fit, ascending.
-
-    Parameters
-    ----------
-    devices
-        Those that are plugged.
-    hint
-        The address the user wants; 0 for none.
-    size_multiple
-        What the size must be a multiple of (QEMU before 8.2: the alignment).
-
-    Raises
-    ------
-    Refusal
-        With the words of hw/mem/memory-device.c.
-    """
-    base, end = layout.device_memory_base, layout.device_memory_base + layout.device_memory_size
-    warnings: tuple[str, ...] = ()
-    if base % align:
-        fragmented = (
-            f"the alignment ({align:#x}) exceeds the expected maximum alignment, memory will get fragmented "
-            "and not all 'maxmem' might be usable for memory devices."
-        )
-        warnings = (fragmented,)
-    try:
-        return Placement(_free_addr(devices, (base, end), size, align, hint, size_multiple), warnings)
-    except Refusal as refusal:
-        refusal.warnings = warnings
-        raise
-
-
-def _free_addr(
-    devices: Iterable[MemoryDevice], area: tuple[int, int], size: int, align: int, hint: int, size_multiple: int
-) -> int:
-    base, end = area
-    if hint % align:
-        raise Refusal(f"address must be aligned to {align:#x} bytes", f"use {round_up(hint, align):#x}")
-    if size % size_multiple:
-        raise Refusal(*wrong_size(size_multiple))
-    addr = hint or round_up(base, align)
-    if hint and (addr < base or addr + size > end):
-        raise Refusal(
-            f"can't add memory device [{addr:#x}:{size:#x}], "
-            f"usable range for memory devices [{base:#x}:{end - base:#x}]",
-            "leave the address to QEMU, or stay inside the usable range",
-        )
-    for other in sorted(devices, key=lambda one: one.addr):
-        if other.addr < addr + size and addr < other.end:
-            if hint:
-                raise Refusal(
-                    f"address range conflicts with memory device id='{other.id or '(unnamed)'}'",
-                    "leave the address to QEMU, or choose another",
-                )
-            addr = round_up(other.end, align)
-        elif other.addr >= addr + size:
-            break
-    if addr + size > end:
-        raise Refusal(
-            "could not find position in guest address space for memory device - memory fragmented due to alignments",
-            "raise maxmem or slots=, plug the devices with large blocks first, or use smaller blocks",
-        )
-    return addr
-
-
-def wrong_size(multiple: int) -> tuple[str, str]:
-    """Return QEMU's words for a memory backend of an odd size, and advice."""
-    return f"backend memory size must be multiple of {multiple:#x}", f"use a multiple of {format_size(multiple)}"
-
-
-def dimm_slot(spec: Dimm, devices: Iterable[MemoryDevice], ram_slots: int) -> int:
-    """Choose the DIMM slot (hw/mem/pc-dimm.c).
-
-    Raises
-    ------
-    Refusal
-        No slots, all taken, or the wanted one is.
-    """
-    taken = {one.slot for one in devices if isinstance(one.spec, Dimm)}
-    if spec.slot != -1 and not 0 <= spec.slot < ram_slots:
-        raise Refusal(
-            f"invalid slot number {spec.slot}, valid range is [0-{(ram_slots - 1) & ((1 << 64) - 1)}]",
-            "leave the slot to QEMU, or raise slots= of -m",
-        )
-    if not ram_slots:
-        raise Refusal("no slots where allocated, please specify the 'slots' option", "add slots=N to -m")
-    if spec.slot != -1:
-        if spec.slot in taken:
-            raise Refusal(f"slot {spec.slot} is busy", "choose another slot")
-        return spec.slot
-    free = next((slot for slot in range(ram_slots) if slot not in taken), None)
-    if free is None:
-        raise Refusal("no free slots available", "raise slots= of -m")
-    return free
-
-
-def check_virtio_mem_properties(spec: VirtioMem) -> None:
-    """Check what QEMU checks while it sets a virtio-mem device's properties.
-
-    Raises
-    ------
-    Refusal
-        The block size is below 1 MiB or not a power of two.
-    """
-    if spec.block_size and spec.block_size < MIN_BLOCK_SIZE:
-        raise Refusal(f"'block-size' property has to be at least {MIN_BLOCK_SIZE:#x}", "use 1 MiB or more")
-    if spec.block_size & (spec.block_size - 1):
-        raise Refusal("'block-size' property has to be a power of two", "use 1M, 2M, 4M, 8M ...")
-
-
-def block_size_of(spec: VirtioMem, backend: MemoryBackend) -> int:
-    """Return the block size in force."""
-    return spec.block_size or default_block_size(backend.page_size)
-
-
-def unplugged_inaccessible(
-    spec: VirtioMem, backend: MemoryBackend, machine_version: tuple[int, int] | None
-) -> Literal["on", "off"]:
-    """Return whether the guest is told not to touch unplugged memory (x86 only, hw/virtio/virtio-mem.c).
-
-    On by default; "auto" on machine types up to 8.0, off up to 6.2. Auto is off only for private anonymous memory
-    with base pages, where reads of unplugged memory hit the shared zero page.
-    """
-    value = spec.unplugged_inaccessible
-    if value is None:
-        version = machine_version or (99, 0)
-        value = "off" if version <= (6, 2) else "auto" if version <= (8, 0) else "on"
-    if value != "auto":
-        return value
-    return "off" if _has_shared_zero_page(backend) else "on"
-
-
-def _has_shared_zero_page(backend: MemoryBackend) -> bool:
-    return not backend.has_fd and not backend.share and backend.page_size == HOST_PAGE
-
-
-def check_realize(
-    spec: VirtioMem,
-    backend: MemoryBackend,
-    addr: int,
-    *,
-    dynamic: bool = False,
-    machine_version: tuple[int, int] | None = None,
-    prealloc_memdev: bool = False,
-    nodes: int = 1,
-) -> Iterator[str]:
-    """Check what QEMU checks when a placed virtio-mem device is realized; yield its warnings on the way.
-
-    Parameters
-    ----------
-    dynamic
-        Whether the device has dynamic memslots.
-    prealloc_memdev
-        Whether this QEMU takes a preallocated memory backend.
-
-    Raises
-    ------
-    Refusal
-        In the order and words of hw/virtio/virtio-mem.c.
-    """
-    block = block_size_of(spec, backend)
-    if backend.prealloc and not prealloc_memdev:
-        raise Refusal(
-            f"'memdev' property specifies a memdev with preallocation enabled: {backend.id}. "
-            "Instead, specify 'prealloc=on' for the virtio-mem device. ",
-            "move prealloc=on from the memory backend to the device",
-        )
-    if spec.node >= nodes:
-        # the missing blank is QEMU's
-        raise Refusal(
-            f"'node' property has value '{spec.node}', which exceedsthe number of numa nodes: {nodes}", "use node 0"
-        )
-    inaccessible = unplugged_inaccessible(spec, backend, machine_version)
-    if inaccessible == "off" and not _has_shared_zero_page(backend):
-        yield "'unplugged-inaccessible' property set to 'off' with a memdev that does not support the shared zeropage."
-    if dynamic and inaccessible != "on":
-        raise Refusal(
-            "'dynamic-memslots' property set to 'on' requires 'unplugged-inaccessible' to be 'on'",
-            "set unplugged-inaccessible=on, or dynamic-memslots=off",
-        )
-    if block < backend.page_size:
-        raise Refusal(
-            f"'block-size' property has to be at least the page size ({backend.page_size:#x})",
-            f"use {format_size(backend.page_size)} or more",
-        )
-    if block < default_block_size(backend.page_size):
-        default = default_block_size(backend.page_size) // MiB
-        yield f"'block-size' property is smaller than the default block size ({default:x} MiB)"
-    for what, value in (("'requested-size' property", spec.requested_size), ("'memaddr' property", addr)):
-        if value % block:
-            raise Refusal(
-                f"{what} has to be multiples of 'block-size' ({block:#x})", f"use a multiple of {format_size(block)}"
-            )
-    if backend.size % block:
-        raise Refusal(
-            # the missing blank is QEMU's
-            f"'memdev' property memdev size has to be multiples of'block-size' ({block:#x})",
-            f"use a multiple of {format_size(block)}",
-        )
 
 
 def ram_region(backend: MemoryBackend, machine_version: tuple[int, int] | None = None) -> MemoryRegion:

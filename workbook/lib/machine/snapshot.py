@@ -1,15 +1,12 @@
 """Layout: what a machine looks like at one moment, as an immutable value for charts, tables and reports.
 
-Everything here is computed from a `workbook.lib.machine.vm.Vm` and knows no QEMU version.
+Plain numbers, no arrays; charts make columns of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from workbook.lib.boards.pc import boot_slots
 from workbook.lib.consumers.vhost_backend import UINT_MAX
 from workbook.lib.memory import mtree
 from workbook.lib.memory.flatview import Change, FlatView
@@ -17,14 +14,9 @@ from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.rules.base import Decision
 
 from .memory_device import MemoryDevice
-from .virtio_mem import PluggedBlocks
+from .parts import MachineParts
 
-if TYPE_CHECKING:
-    from .vm import Vm
-
-__all__ = ("Consumer", "DeviceLayout", "Layout", "RamPiece")
-
-Bytes = npt.NDArray[np.int64]
+__all__ = ("Consumer", "DeviceLayout", "Layout", "MemslotRow", "RamPiece", "snapshot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +55,15 @@ class Consumer:
         return None if self.limit is None else self.limit - self.boot - self.used - self.reserved
 
 
+class MemslotRow(NamedTuple):
+    """One memslot of a device: offset in the device, bytes, plugged bytes, and whether it is mapped now."""
+
+    offset: int
+    size: int
+    plugged: int
+    mapped: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceLayout:
     """One memory device.
@@ -75,12 +76,10 @@ class DeviceLayout:
         Of virtio-mem, bytes; for other devices the whole size (block size 0).
     decision
         How its RAM is cut.
-    slot_offset, slot_size, slot_plugged
-        Per memslot: offset in the device, bytes, plugged bytes; shape (count,).
-    slot_mapped
-        Per memslot: whether it is mapped now.
+    mapped
+        Indices of the memslots that are mapped now, ascending.
     plugged
-        Plugged extents (start, end), offsets in the device; shape (n, 2).
+        Plugged extents (start, end), offsets in the device, ascending.
     """
 
     id: str
@@ -93,23 +92,13 @@ class DeviceLayout:
     plugged_size: int
     block_size: int
     decision: Decision
-    slot_offset: Bytes
-    slot_size: Bytes
-    slot_plugged: Bytes
-    slot_mapped: npt.NDArray[np.bool_]
-    plugged: Bytes
+    mapped: Sequence[int]
+    plugged: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, one: MemoryDevice) -> "DeviceLayout":
         """Take the picture of one device."""
-        decision, device = one.decision, one.virtio_mem
-        count = decision.count
-        offset = np.arange(count, dtype=np.int64) * decision.memslot_size
-        size = _slot_sizes(decision, offset)
-        mapped = np.zeros(count, dtype=np.bool_)
-        mapped[list(device.mapped) if device else [0]] = True
-        blocks = device.plugged if device else PluggedBlocks([0], [one.size])
-        extents = np.array(list(blocks.extents()), dtype=np.int64).reshape(-1, 2)
+        device = one.virtio_mem
         return cls(
             id=one.id,
             type=one.spec.type,
@@ -120,48 +109,33 @@ class DeviceLayout:
             usable_region_size=device.usable_region_size if device else one.size,
             plugged_size=device.size if device else one.size,
             block_size=device.block_size if device else 0,
-            decision=decision,
-            slot_offset=offset,
-            slot_size=size,
-            slot_plugged=_plugged_per_slot(offset, size, extents),
-            slot_mapped=mapped,
-            plugged=extents,
+            decision=one.decision,
+            mapped=device.mapped if device else (0,),
+            plugged=tuple(device.plugged.extents()) if device else ((0, one.size),),
         )
 
     @property
     def used(self) -> int:
         """Memslots that are mapped."""
-        return int(self.slot_mapped.sum())
+        return len(self.mapped)
 
     @property
     def mapped_size(self) -> int:
         """Bytes that are mapped."""
-        return int(self.slot_size[self.slot_mapped].sum())
+        return self.decision.total(self.mapped)
 
-
-def _slot_sizes(decision: Decision, offset: Bytes) -> Bytes:
-    """Return `Decision.size` of every slot at once."""
-    rest = decision.region_size - offset
-    # a surplus slot behind the end has a size that wraps to a full one
-    size = np.where(rest < 0, decision.memslot_size, np.minimum(rest, decision.memslot_size))
-    if decision.rest_in_last:
-        size[-1] = rest[-1]
-    return size
-
-
-def _plugged_per_slot(offset: Bytes, size: Bytes, extents: Bytes) -> Bytes:
-    """Sum the plugged bytes of every slot: differences of the running total at the slots' borders."""
-    if not len(extents):
-        return np.zeros(len(offset), dtype=np.int64)
-    starts, ends = extents[:, 0], extents[:, 1]
-    before = np.concatenate(([0], np.cumsum(ends - starts)))
-
-    def total(up_to: Bytes) -> Bytes:
-        index = np.searchsorted(starts, up_to, side="left")
-        inside = np.clip(up_to - starts[index - 1], 0, (ends - starts)[index - 1])
-        return np.where(index > 0, before[index - 1] + inside, 0).astype(np.int64)
-
-    return total(offset + size) - total(offset)
+    def memslots(self) -> list[MemslotRow]:
+        """Return every memslot, also those behind the device's end that a rule set may leave over."""
+        decision, mapped = self.decision, set(self.mapped)
+        plugged = [0] * decision.count
+        for start, end in self.plugged:
+            for index in decision.slots(start, end):
+                offset = decision.offset(index)
+                plugged[index] += min(end, offset + decision.size(index)) - max(start, offset)
+        return [
+            MemslotRow(decision.offset(index), decision.size(index), plugged[index], index in mapped)
+            for index in range(decision.count)
+        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,34 +173,15 @@ class Layout:
     root: MemoryRegion | None = None
     accelerators: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, machine: "Vm") -> "Layout":
-        """Take the picture of a machine."""
-        pc, spaces = machine.layout, len(machine.kvm_used)
-        pieces = (RamPiece(0, pc.below_4g), RamPiece(pc.above_4g_start, pc.above_4g))
-        return cls(
-            rules=machine.rules.name,
-            ram=tuple(one for one in pieces if one.size),
-            base=pc.device_memory_base,
-            size=pc.device_memory_size,
-            devices=tuple(DeviceLayout.of(one) for one in sorted(machine.devices, key=lambda one: one.addr)),
-            consumers=_consumers(machine),
-            root=machine.device_memory,
-            view=machine.view,
-            # on pc both KVM address spaces share one flat view; q35's SMM space always has one of its own
-            accelerators=("KVM",) * (spaces if machine.scenario.chipset == "pc" else min(spaces, 1)),
-            warnings=tuple(machine.warnings),
-        )
-
     @property
-    def memslot_sizes(self) -> Bytes:
+    def memslot_sizes(self) -> tuple[int, ...]:
         """Bytes of every memslot that memory devices have mapped, in address order."""
-        return np.fromiter((one.size for one in self.view), dtype=np.int64, count=len(self.view))
+        return tuple(one.size for one in self.view)
 
     @property
-    def memslot_bases(self) -> Bytes:
+    def memslot_bases(self) -> tuple[int, ...]:
         """Guest-physical start of every memslot of `memslot_sizes`."""
-        return np.fromiter((one.start for one in self.view), dtype=np.int64, count=len(self.view))
+        return tuple(one.start for one in self.view)
 
     def info_mtree(self, *, flat: bool = False) -> str:
         """Return QEMU's text for the device-memory part of ``info mtree``, or of ``info mtree -f``.
@@ -242,16 +197,32 @@ class Layout:
         return self.view.changes(to.view)
 
 
-def _consumers(machine: "Vm") -> tuple[Consumer, ...]:
-    budget = machine.budget
-    reserved = machine.rules.reserved(budget.required, budget.used)
+def snapshot(machine: MachineParts) -> Layout:
+    """Return what a machine looks like now."""
+    board, spaces = machine.board, len(machine.consumers.kvm_used)
+    pieces = (RamPiece(0, board.below_4g), RamPiece(board.above_4g_start, board.above_4g))
+    return Layout(
+        rules=machine.rules.name,
+        ram=tuple(one for one in pieces if one.size),
+        base=board.device_memory_base,
+        size=board.device_memory_size,
+        devices=tuple(DeviceLayout.of(one) for one in machine.bus.by_address()),
+        consumers=_consumers(machine),
+        root=machine.bus.root,
+        view=machine.bus.view,
+        # on pc both KVM address spaces share one flat view; q35's SMM space always has one of its own
+        accelerators=("KVM",) * (spaces if machine.scenario.chipset == "pc" else min(spaces, 1)),
+        warnings=tuple(machine.warnings),
+    )
+
+
+def _consumers(machine: MachineParts) -> tuple[Consumer, ...]:
+    consumers = machine.consumers
+    reserved = consumers.reserved
     found = []
-    if machine.kvm_used:
-        boot = boot_slots(machine.scenario, running=machine.running).kvm
-        found.append(Consumer("KVM", machine.scenario.kvm_slots, boot, len(machine.view), reserved))
-    for one in machine.vhosts:
-        if one.refused or one.removed:
-            continue
+    if consumers.kvm_used:
+        found.append(Consumer("KVM", machine.scenario.kvm_slots, consumers.kvm_boot, len(machine.bus.view), reserved))
+    for one in consumers.active_vhosts:
         limit = None if one.backend.limit >= UINT_MAX else one.backend.limit
         found.append(Consumer(one.backend.id, limit, one.boot_regions, len(one.sections), reserved))
     return tuple(found)

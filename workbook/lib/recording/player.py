@@ -219,7 +219,10 @@ class _Player:
         else:
             raise BadInput(f"unknown action {op!r:.40} in a recording")
         for machine in self._machines.values():
-            machine.migrating = self._migration == "active"
+            if self._migration == "active":
+                machine.migrate()
+            else:
+                machine.end_migration()
 
 
 def _source_scenario(scenario: Scenario, step: Mapping[str, Any]) -> Scenario:

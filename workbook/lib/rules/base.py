@@ -92,6 +92,13 @@ class Decision:
         rest = (self.region_size - self.offset(index)) & ((1 << 64) - 1)
         return rest if self.rest_in_last and index == self.count - 1 else min(self.memslot_size, rest)
 
+    def total(self, indices: Sequence[int]) -> int:
+        """Return the bytes of the slots of these indices, ascending."""
+        if not indices:
+            return 0
+        # only the last slot can have another size, and behind the end each has its own
+        return self.memslot_size * (len(indices) - 1) + self.size(indices[-1])
+
     def slots(self, start: int, end: int) -> range:
         """Return the indices of the slots that the bytes [start, end) touch."""
         return range(min(start // self.memslot_size, self.count - 1), min(self.count, -(-end // self.memslot_size)))

@@ -1,0 +1,154 @@
+"""Who takes how many memslots of a machine: KVM and the vhost back ends, with QEMU's accounts of them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from workbook.lib.boards.pc import boot_slots
+from workbook.lib.consumers import vhost_device
+from workbook.lib.consumers.vhost_backend import VhostCount, smallest_limit
+from workbook.lib.consumers.vhost_device import PluggedVhost
+from workbook.lib.errors import Abort
+from workbook.lib.rules.base import Budget, RuleSet
+from workbook.lib.scenario import MemoryBackend, Scenario
+from workbook.lib.size import TiB
+
+from .bus import DeviceMemoryBus
+
+__all__ = ("KVM_MAX_SLOT", "MemslotConsumers")
+
+KVM_MAX_SLOT: Final = 8 * TiB - 4096
+"""KVM_MEM_MAX_NR_PAGES is 2^31 - 1 pages (linux/kvm_host.h); a larger memslot is refused with EINVAL."""
+
+
+class MemslotConsumers:
+    """KVM and the vhost devices of a machine, and what is left for the next memory device.
+
+    Parameters
+    ----------
+    bus
+        Whose flat view the consumers see.
+    backends
+        The machine's memory backends by id: whether the boot RAM can be mapped by another process.
+    printed
+        Where lines go that QEMU prints.
+
+    Attributes
+    ----------
+    vhosts
+        In the order in which they came; refused and removed ones stay, marked.
+    count
+        QEMU's account of the memslots that vhost devices use.
+    running
+        All devices of the command line are there and the firmware has run.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        rules: RuleSet,
+        bus: DeviceMemoryBus,
+        backends: Mapping[str, MemoryBackend],
+        printed: list[str],
+    ) -> None:
+        self.vhosts: list[PluggedVhost] = []
+        self.count: VhostCount = rules.vhost_count()
+        self.running = False
+        self._scenario = scenario
+        self._rules = rules
+        self._bus = bus
+        self._backends = backends
+        self._printed = printed
+
+    @property
+    def kvm_boot(self) -> int:
+        """KVM memslots that boot RAM and firmware take."""
+        return boot_slots(self._scenario, running=self.running).kvm
+
+    @property
+    def kvm_used(self) -> tuple[int, ...]:
+        """KVM memslots in use, per registered address space; empty without KVM."""
+        if self._scenario.accel != "kvm":
+            return ()
+        # the listener of the SMM address space is registered when the machine is complete
+        spaces = 2 if self._scenario.smm and self.running else 1
+        return (self.kvm_boot + len(self._bus.view),) * spaces
+
+    @property
+    def kvm_free(self) -> int | None:
+        """What QEMU believes that KVM has free; None without KVM."""
+        used = self.kvm_used
+        return self._rules.kvm_free(self._scenario.kvm_slots, used) if used else None
+
+    @property
+    def active_vhosts(self) -> list[PluggedVhost]:
+        """The vhost devices that are neither refused nor removed."""
+        return [one for one in self.vhosts if not (one.refused or one.removed)]
+
+    @property
+    def budget(self) -> Budget:
+        """What a memory device that is plugged now would find."""
+        active = vhost_device.backends(self.vhosts)
+        vhost_free = self.count.free(active)
+        kvm_free = self.kvm_free
+        devices = self._bus.devices
+        return Budget(
+            device_memory_size=self._scenario.device_memory_size if self._scenario.has_device_memory else 0,
+            used_region_size=sum(one.size for one in devices),
+            required=sum(one.decision.count for one in devices),
+            used=sum(one.mapped for one in devices),
+            kvm_max=None if kvm_free is None else self._scenario.kvm_slots,
+            kvm_free=kvm_free,
+            vhost_max=smallest_limit(active) if active else None,
+            vhost_free=vhost_free if active or vhost_free != smallest_limit(()) else None,
+        )
+
+    @property
+    def reserved(self) -> int:
+        """Memslots that are promised to plugged memory devices and not mapped yet, as QEMU counts them."""
+        devices = self._bus.devices
+        return self._rules.reserved(sum(one.decision.count for one in devices), sum(one.mapped for one in devices))
+
+    def commit(self) -> None:
+        """End a memory transaction: KVM and every vhost device see the flat view as it is now.
+
+        Raises
+        ------
+        Abort
+            KVM has no memslot left or does not take one of that size, or a started virtqueue lost its memory.
+        """
+        self._bus.refresh()
+        self._commit_kvm()
+        for plugged in self.active_vhosts:
+            boot = self.boot_regions(plugged)
+            moved, plugged.boot_regions = boot != plugged.boot_regions, boot
+            sections = plugged.backend.sections(self._bus.view)
+            if plugged.commit(sections, one_transaction=self._rules.one_transaction) or moved:
+                self.count.committed(plugged.backend, plugged.used)
+            self.take_printed(plugged)
+
+    def _commit_kvm(self) -> None:
+        used = self.kvm_used
+        if not used:
+            return
+        if max(used) > self._scenario.kvm_slots:
+            raise Abort(
+                "kvm_alloc_slot: no free slot available",
+                "fewer memslots, or a host with more (Linux 5.12 has 32764)",
+            )
+        if any(one.size > KVM_MAX_SLOT for one in self._bus.view):
+            raise Abort(
+                "kvm_set_phys_mem: error registering slot: Invalid argument",
+                "a KVM memslot is smaller than 8 TiB: use several memslots",
+            )
+
+    def take_printed(self, plugged: PluggedVhost) -> None:
+        """Move what QEMU printed about a vhost device to the machine's lines."""
+        self._printed += plugged.printed
+        plugged.printed.clear()
+
+    def boot_regions(self, plugged: PluggedVhost) -> int:
+        """Return how many regions of boot RAM a vhost device can map."""
+        ram = self._backends.get(self._scenario.ram_backend or "")
+        if not plugged.spec.kernel and not (ram and ram.has_fd):
+            return 0
+        return boot_slots(self._scenario, running=self.running).vhost
