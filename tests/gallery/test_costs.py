@@ -15,7 +15,7 @@ from workbook.gallery.costs import (
 )
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.qemu_args.reader import read_argv
-from workbook.lib.rules import Qemu100
+from workbook.lib.rules import DynamicMemslots
 from workbook.lib.size import GiB, TiB
 
 HOSTS = measurements()
@@ -26,7 +26,7 @@ DEVICE = read_argv(
 SHADOW = KvmHost(tdp_mmu=False)
 
 
-class Mergeable(Qemu100):
+class Mergeable(DynamicMemslots):
     name = "mergeable"
     unmergeable = False
 

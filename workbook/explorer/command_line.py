@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from workbook.lib.errors import WorkbookError
 from workbook.lib.explore.outcome import Outcome, Problem
 from workbook.lib.qemu_args.reader import read_argv
-from workbook.lib.rules import RULE_SETS, get
+from workbook.lib.rules import DEFAULT, RULE_SETS, get
 from workbook.widgets.bokeh_figure import Displayed, Figure
 
 from .outcome_view import OutcomeView, Theme
@@ -33,9 +33,7 @@ class CommandLine(Displayed):
         Plays the command line on a real QEMU; None hides the button.
     """
 
-    def __init__(
-        self, argv: str, rules: str = "qemu-10.0", *, judge: Judge | None = None, theme: Theme = "light"
-    ) -> None:
+    def __init__(self, argv: str, rules: str = DEFAULT, *, judge: Judge | None = None, theme: Theme = "light") -> None:
         self._judge = judge
         self.view = OutcomeView(theme)
         self.text = widgets.Textarea(

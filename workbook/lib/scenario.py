@@ -17,6 +17,7 @@ from .size import GiB, KiB, MiB
 
 __all__ = (
     "DEFAULT_FIRMWARE_SIZE",
+    "DEFAULT_RULES",
     "KVM_SLOTS_TODAY",
     "Action",
     "Cpu",
@@ -32,6 +33,8 @@ __all__ = (
     "VirtioMem",
 )
 
+DEFAULT_RULES: Final = "qemu-10.0"
+"""The rule set of a VM for which none is named."""
 KVM_SLOTS_TODAY: Final = 32764
 """KVM_CAP_NR_MEMSLOTS on x86 since Linux 5.12 (commit 4fc096a99e01)."""
 DEFAULT_FIRMWARE_SIZE: Final = 256 * KiB
@@ -389,7 +392,7 @@ class Scenario:
     kvm_slots: int = KVM_SLOTS_TODAY
     tdp_mmu: bool = False
     nested: bool = False
-    rules: str = "qemu-10.0"
+    rules: str = DEFAULT_RULES
     extra: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:

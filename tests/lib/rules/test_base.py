@@ -7,15 +7,16 @@ from hypothesis import given, strategies as st
 
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.machine.machine import Machine
-from workbook.lib.rules import RULE_SETS, Budget, RuleSet, Trace, TraceStep, get
+from workbook.lib.rules import RULE_SETS, Budget, RuleSet, Trace, TraceStep, behaviour_of, get
 from workbook.lib.size import GiB, MiB, TiB
 
 NAMES = tuple(RULE_SETS)
 
 
 def test_published_rule_sets() -> None:
-    """Six of them, oldest first; each is known by its own name."""
-    assert NAMES == ("single", "rfc-2021", "rfc-2021-intended", "series-2021-v1", "qemu-8.2", "qemu-10.0")
+    """Four policies of before, and every release since 8.2, oldest first; each is known by its own name."""
+    releases = ("qemu-8.2", "qemu-9.0", "qemu-9.1", "qemu-9.2", "qemu-10.0", "qemu-10.1", "qemu-10.2", "qemu-11")
+    assert ("single", "rfc-2021", "rfc-2021-intended", "series-2021-v1", *releases) == NAMES
     assert all(get(name).name == name and get(name).about for name in NAMES)
 
 
@@ -51,6 +52,28 @@ def test_rule_set_of_ones_own() -> None:
     vm.plug("vm0", 6 * GiB, 4 * GiB)
     assert [(one.start, one.size) for one in vm.view] == [(0x240000000, 4 * GiB), (0x340000000, 4 * GiB)]
     assert vm.budget.required == 4
+
+
+def test_own_rule_set_without_a_name_has_its_classs() -> None:
+    """A limit alone is enough."""
+
+    class Two(RuleSet):
+        def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:
+            return trace.note("limit", min(2, budget.kvm_free or 2, region_size // GiB), "two")
+
+    assert Two().name == "Two"
+    assert Two().decide(Budget(device_memory_size=TiB), 16 * GiB).count == 2
+
+
+def test_own_rule_set_in_another_qemu() -> None:
+    """The policy is one thing, the QEMU another: the same cut, the words of that QEMU."""
+    old = Fixed(behaviour_of((8, 2, 0)))
+    assert (Fixed().qemu.plugged_words, old.qemu.plugged_words) == (
+        "some of its memory is still plugged",
+        "'size' != '0'",
+    )
+    budget = Budget(device_memory_size=TiB)
+    assert Fixed().decide(budget, 16 * GiB).count == old.decide(budget, 16 * GiB).count == 4
 
 
 def test_own_rule_set_takes_a_user_limit() -> None:

@@ -426,9 +426,9 @@ def test_block_size_that_does_not_fit_counts_as_one(rules: str) -> None:
     assert refusal.value.message == text
     tight = vm_with(256 * GiB, rules=rules, kvm_slots=509)
     rule = tight.rules
-    assert rule.is_hopeless(64 * GiB + MiB, 2 * MiB, 4096)
-    assert rule.is_hopeless(64 * GiB, MiB, 2 * MiB)
-    assert not rule.is_hopeless(64 * GiB, 2 * MiB, 2 * MiB)
+    assert rule.will_fail_realize(64 * GiB + MiB, 2 * MiB, 4096)
+    assert rule.will_fail_realize(64 * GiB, MiB, 2 * MiB)
+    assert not rule.will_fail_realize(64 * GiB, 2 * MiB, 2 * MiB)
 
 
 @BOTH

@@ -16,6 +16,7 @@ __all__ = (
     "VHOST_KERNEL_DEFAULT",
     "VHOST_USER_BASELINE",
     "GlobalVhostCount",
+    "KindVhostCount",
     "PerDeviceVhostCount",
     "VhostBackend",
     "VhostCount",
@@ -157,6 +158,37 @@ class GlobalVhostCount:
     def free(self, backends: Sequence[VhostBackend]) -> int:
         """Return the smallest limit less the counter, as unsigned."""
         return u32(min((one.limit for one in backends), default=UINT_MAX) - self._used)
+
+
+@dataclass
+class KindVhostCount:
+    """One global counter for back ends that see only shared memory (vhost-user), one for the others (QEMU 8.2).
+
+    Of each kind the last device that committed wins, and a removed or refused one sets it to 0; "used > limit"
+    wraps.
+    """
+
+    _kernel: GlobalVhostCount = field(default_factory=GlobalVhostCount)
+    _user: GlobalVhostCount = field(default_factory=GlobalVhostCount)
+
+    def _of(self, backend: VhostBackend) -> GlobalVhostCount:
+        return self._kernel if backend.kernel else self._user
+
+    def committed(self, backend: VhostBackend, used: int) -> None:
+        """Note the size of the newest table of this kind."""
+        self._of(backend).committed(backend, used)
+
+    def removed(self, backend: VhostBackend) -> None:
+        """Unregistering a listener commits an empty table."""
+        self._of(backend).removed(backend)
+
+    def used(self, backend: VhostBackend) -> int:
+        """Return the counter of the back end's kind."""
+        return self._of(backend).used(backend)
+
+    def free(self, backends: Sequence[VhostBackend]) -> int:
+        """Return the smallest remainder, as unsigned; 2^32 - 1 without back ends."""
+        return min((u32(one.limit - self.used(one)) for one in backends), default=UINT_MAX)
 
 
 def smallest_limit(backends: Sequence[VhostBackend]) -> int:

@@ -23,7 +23,7 @@ from .virtio_mem import VirtioMemDevice
 __all__ = ("device_del", "object_add", "plug", "user_limit")
 
 _PRIVATE_FILE: Final = (
-    "ram_block_discard_range: Discarding RAM in private file mappings is possibly dangerous, because it will modify "
+    "Discarding RAM in private file mappings is possibly dangerous, because it will modify "
     "the underlying file and will affect other users of the file"
 )
 
@@ -43,8 +43,8 @@ def object_add(machine: MachineParts, backend: MemoryBackend) -> None:
         raise Refusal(
             duplicate if machine.consumers.running else f"Duplicate ID '{backend.id}' for object", "give it another id"
         )
-    ram_region(backend)
-    machine.backends[backend.id] = replace(backend, shared_fd=machine.rules.shared_memory_has_fd)
+    ram_region(backend, machine.rules.qemu)
+    machine.backends[backend.id] = replace(backend, shared_fd=machine.rules.qemu.shared_memory_has_fd)
 
 
 def plug(machine: MachineParts, spec: Device, *, hotplugged: bool) -> None:
@@ -85,7 +85,7 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
     slot = 0
     if isinstance(spec, Dimm):
         slot = placement.dimm_slot(spec, machine.bus.devices, machine.scenario.ram_slots)
-    if machine.rules.device_memory_first:
+    if machine.rules.qemu.device_memory_first:
         _require_device_memory(machine)
     if backend is None:
         raise Refusal("'memdev' property must be set", "give memdev=, the id of a memory backend")
@@ -96,9 +96,9 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
     align, hint = backend.alignment, spec.addr if isinstance(spec, Dimm) else spec.memaddr
     if isinstance(spec, VirtioMem):
         align = max(align, realize.block_size_of(spec, backend))
-    if not machine.rules.size_aligns_as_address and backend.size % backend.alignment:
+    if machine.rules.qemu.size_check == "backend alignment" and backend.size % backend.alignment:
         raise Refusal(*placement.wrong_size(backend.alignment))
-    size_multiple = align if machine.rules.size_aligns_as_address else 1
+    size_multiple = align if machine.rules.qemu.size_check == "address alignment" else 1
     where = placement.place(
         machine.board, machine.bus.devices, backend.size, align, hint=hint, size_multiple=size_multiple
     )
@@ -109,7 +109,7 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
         refusal.warnings = tuple(warnings)
         raise
     _warn(machine, spec, warnings)
-    ram = ram_region(backend, machine.scenario.machine_version)
+    ram = ram_region(backend, machine.rules.qemu, machine.scenario.machine_version)
     machine.bus.devices.append(MemoryDevice(spec, backend, ram, where.addr, decision, device, slot, hotplugged))
 
 
@@ -143,15 +143,16 @@ def _realize(
             addr,
             dynamic=bool(spec.dynamic_memslots) and not decision.direct,
             machine_version=machine.scenario.machine_version,
-            prealloc_memdev=not machine.rules.refuses_prealloc_memdev,
+            prealloc_memdev=not machine.rules.qemu.refuses_prealloc_memdev,
         )
     )
     block_size = realize.block_size_of(spec, backend)
     machine.rules.check_cut(decision, block_size)
     # the memory is discarded, which warns once in the life of a QEMU
-    if machine.rules.warns_of_private_files and backend.has_fd and not backend.share and not machine.warned_of_discard:
+    function = machine.rules.qemu.discard_warning
+    if function and backend.has_fd and not backend.share and not machine.warned_of_discard:
         machine.warned_of_discard = True
-        warnings.append(_PRIVATE_FILE)
+        warnings.append(f"{function}: {_PRIVATE_FILE}")
     return VirtioMemDevice(machine.rules, decision, block_size, addr, backend.size, spec.requested_size, spec.node)
 
 
@@ -166,7 +167,7 @@ def _decide(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, backend: Memor
         return machine.rules.whole(backend.size)
     # the RFC hands down the block size as the user gave it, 0 if not at all
     block = spec.block_size if machine.rules.decides_with_given_block_size else realize.block_size_of(spec, backend)
-    if machine.rules.is_hopeless(backend.size, block, backend.page_size):
+    if machine.rules.will_fail_realize(backend.size, block, backend.page_size):
         return Decision(1, 1, backend.size, backend.size)
     return machine.rules.decide(budget, backend.size, block, user_limit(machine, spec))
 
@@ -187,8 +188,7 @@ def user_limit(machine: MachineParts, spec: VirtioMem) -> int:
 def _require_device_memory(machine: MachineParts) -> None:
     if not machine.board.device_memory_size:
         raise Refusal(
-            "the configuration is not prepared for memory devices (e.g., for memory hotplug), "
-            "consider specifying the maxmem option",
+            machine.rules.qemu.no_device_memory,
             "add maxmem= to -m, at least RAM plus all memory devices",
         )
 
@@ -198,7 +198,7 @@ def _plug_vhost(machine: MachineParts, spec: VhostDevice) -> None:
     if spec.kernel:
         limit = VHOST_KERNEL_DEFAULT if spec.slots is None else spec.slots
     else:
-        limit = VHOST_USER_BASELINE if spec.slots is None else min(spec.slots, machine.rules.vhost_user_max)
+        limit = VHOST_USER_BASELINE if spec.slots is None else min(spec.slots, machine.rules.qemu.vhost_user_max)
     plugged = PluggedVhost(spec, VhostBackend(name, limit, kernel=spec.kernel))
     plugged.boot_regions = machine.consumers.boot_regions(plugged)
     machine.consumers.vhosts.append(plugged)
@@ -231,7 +231,7 @@ def device_del(machine: MachineParts, name: str) -> None:
     """
     for plugged in machine.consumers.vhosts:
         if plugged.spec.id == name and not plugged.removed and not plugged.refused:
-            plugged.remove(stopped_first=machine.rules.stops_removed_vhost)
+            plugged.remove(stopped_first=machine.rules.qemu.stops_removed_vhost)
             machine.consumers.count.removed(plugged.backend)
             return
     if all(one.spec.id != name for one in machine.bus.devices):
@@ -241,19 +241,19 @@ def device_del(machine: MachineParts, name: str) -> None:
     if device.virtio_mem is not None:
         _check_unplug(machine, device, device.virtio_mem)
     elif isinstance(device.spec, Pmem):
-        raise Refusal(machine.rules.pmem_stays, "restart without it")
+        raise Refusal(machine.rules.qemu.pmem_unplug_error, "restart without it")
     machine.bus.devices.remove(device)
     machine.consumers.commit()
 
 
 def _check_unplug(machine: MachineParts, plugged: MemoryDevice, device: VirtioMemDevice) -> None:
-    if not machine.rules.unpluggable:
+    if not machine.rules.qemu.unpluggable:
         raise Refusal("virtio based memory devices cannot be unplugged.", "shrink it to 0 instead")
     spec = plugged.spec
     accessible = isinstance(spec, VirtioMem) and not _inaccessible(machine, spec, plugged.backend)
     for wrong, what in (
         (accessible, "'unplugged-inaccessible' != 'on'"),
-        (device.size != 0, "some of its memory is still plugged"),
+        (device.size != 0, machine.rules.qemu.plugged_words),
         (device.requested_size != 0, "'requested-size' != '0'"),
     ):
         if wrong:

@@ -15,7 +15,7 @@ from workbook.lib.libvirt import writer as libvirt
 from workbook.lib.memory.flatview import FlatView
 from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.qemu_args import reader as cmdline
-from workbook.lib.rules import get
+from workbook.lib.rules import DEFAULT, get
 from workbook.lib.rules.base import Budget, RuleSet
 from workbook.lib.scenario import Action, Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
 
@@ -113,7 +113,7 @@ class Machine:
     def from_qemu_args(
         cls,
         argv: str | Sequence[str],
-        rules: str | RuleSet = "qemu-10.0",
+        rules: str | RuleSet = DEFAULT,
         kvm_slots: int | None = None,
         vhost_slots: Mapping[str, int | None] | None = None,
         *,
@@ -158,7 +158,7 @@ class Machine:
     def from_libvirt(
         cls,
         xml: str,
-        rules: str | RuleSet = "qemu-10.0",
+        rules: str | RuleSet = DEFAULT,
         kvm_slots: int | None = None,
         vhost_slots: Mapping[str, int | None] | None = None,
     ) -> "Machine":
@@ -424,11 +424,11 @@ class Machine:
                     one.virtio_mem.broken = False
                     one.virtio_mem.unplug_all(busy=self.migrating)
 
-        if self.rules.resets_memory_first:
+        if self.rules.qemu.resets_memory_first:
             self._changed(reset_memory)
         for plugged in self.vhosts:
             plugged.stop()
-        if not self.rules.resets_memory_first:
+        if not self.rules.qemu.resets_memory_first:
             self._changed(reset_memory)
 
     def device_reset(self, name: str) -> None:

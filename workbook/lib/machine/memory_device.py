@@ -10,12 +10,13 @@ from typing import Any
 from workbook.lib.errors import BadInput
 from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.rules.base import Decision, RuleSet
+from workbook.lib.rules.behaviour import QemuBehaviour
 from workbook.lib.scenario import Dimm, MemoryBackend, Pmem, VirtioMem
 from workbook.lib.size import KiB
 
 from .virtio_mem import VirtioMemDevice
 
-__all__ = ("MemoryDevice", "ram_region")
+__all__ = ("MemoryDevice", "mappable", "ram_region")
 
 
 @dataclass
@@ -148,7 +149,14 @@ def _slot_aliases(ram: MemoryRegion, cut: Decision, slot_name: str, *, unmergeab
     return _SlotAliases(ram, cut, slot_name, unmergeable=unmergeable)
 
 
-def ram_region(backend: MemoryBackend, machine_version: tuple[int, int] | None = None) -> MemoryRegion:
+def mappable(backend: MemoryBackend, qemu: QemuBehaviour) -> bool:
+    """Tell whether vhost-user hands on the memory of a backend (``vhost_user_mem_section_filter``)."""
+    return backend.has_fd and (backend.share or not qemu.vhost_user_needs_shared)
+
+
+def ram_region(
+    backend: MemoryBackend, qemu: QemuBehaviour, machine_version: tuple[int, int] | None = None
+) -> MemoryRegion:
     """Return the RAM of a memory backend as a region named by its id.
 
     Machine types up to 3.1 name files and memfds by their path (x-use-canonical-path-for-ramblock-id).
@@ -157,4 +165,6 @@ def ram_region(backend: MemoryBackend, machine_version: tuple[int, int] | None =
         raise BadInput(f"memory backend {backend.id!r} has size {backend.size}: it must be larger than 0")
     by_path = backend.kind != "ram" and machine_version is not None and machine_version <= (3, 1)
     name = f"/objects/{backend.id}" if by_path else backend.id
-    return MemoryRegion.ram(name, backend.size, has_fd=backend.has_fd, page_size=max(backend.page_size, 4 * KiB))
+    return MemoryRegion.ram(
+        name, backend.size, has_fd=mappable(backend, qemu), page_size=max(backend.page_size, 4 * KiB)
+    )

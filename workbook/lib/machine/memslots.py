@@ -13,6 +13,7 @@ from workbook.lib.scenario import MemoryBackend, Scenario
 from workbook.lib.size import TiB
 
 from .bus import DeviceMemoryBus
+from .memory_device import mappable
 
 __all__ = ("KVM_MAX_SLOT", "MemslotConsumers")
 
@@ -149,6 +150,6 @@ class MemslotConsumers:
     def boot_regions(self, plugged: PluggedVhost) -> int:
         """Return how many regions of boot RAM a vhost device can map."""
         ram = self._backends.get(self._scenario.ram_backend or "")
-        if not plugged.spec.kernel and not (ram and ram.has_fd):
+        if not plugged.spec.kernel and not (ram and mappable(ram, self._rules.qemu)):
             return 0
         return boot_slots(self._scenario, running=self.running).vhost

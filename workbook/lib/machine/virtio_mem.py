@@ -244,7 +244,7 @@ class VirtioMemDevice:
     def unplug_all(self, *, busy: bool = False) -> Response:
         """Answer an UNPLUG_ALL request; a system reset does the same. May shrink the usable region."""
         empty = not self.plugged.starts
-        if busy and not (empty and self.rules.unplug_all_when_empty):
+        if busy and not (empty and self.rules.qemu.unplug_all_when_empty):
             return Response.BUSY
         if not empty:
             self.plugged.clear()

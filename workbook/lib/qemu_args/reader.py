@@ -11,7 +11,7 @@ from typing import Final, Literal
 from workbook.lib.boards.pc import default_phys_bits
 from workbook.lib.errors import BadInput, BadValue, Refusal
 from workbook.lib.rules.base import RuleSet
-from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice
+from workbook.lib.scenario import DEFAULT_RULES, Device, MemoryBackend, Scenario, VhostDevice
 from workbook.lib.size import EXABYTE_LIMIT, GiB, KiB, MiB, round_up, strtosz
 
 from .objects import backend_from_object, backend_of, device_from_properties, device_of
@@ -256,7 +256,7 @@ class _Reader:
             incoming="incoming" in self.flags,
             backends=backends,
             devices=tuple(one for one in map(self._device, self.netdevs + self.devices) if one is not None),
-            rules=self.rules.name if self.rules else "qemu-10.0",
+            rules=self.rules.name if self.rules else DEFAULT_RULES,
         )
 
     def _device(self, props: Properties) -> Device | None:

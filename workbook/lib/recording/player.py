@@ -18,7 +18,7 @@ from workbook.lib.machine.machine import Machine, StateAnswer
 from workbook.lib.machine.virtio_mem import Response
 from workbook.lib.memory import mtree
 from workbook.lib.qemu_args import reader as cmdline
-from workbook.lib.rules import get
+from workbook.lib.rules import get, rules_of
 from workbook.lib.rules.base import RuleSet
 from workbook.lib.scenario import Scenario, VirtioMem
 from workbook.lib.size import KiB
@@ -34,28 +34,6 @@ OLD_FIRMWARE_SIZE: Final = 64 * KiB
 _DIED: Final = "QEMU died: signal 6"
 _DEPRECATED = re.compile(r"^warning: Machine type '[^']*' is deprecated: .*\n?", re.MULTILINE)
 """Follows from the age of the QEMU alone."""
-
-
-def rules_of(version: str) -> RuleSet:
-    """Return the rule set of a recorded ``qemu_version``.
-
-    Raises
-    ------
-    BadInput
-        A version whose rules are not known.
-    """
-    if "RFC series" in version:
-        return get("rfc-2021")
-    major, _, rest = version.partition(".")
-    minor = rest.partition(".")[0]
-    if major.isdigit() and minor[:1].isdigit():
-        number = (int(major), int("".join(one for one in minor if one.isdigit())))
-        if number >= (10, 0):
-            return get("qemu-10.0")
-        if number >= (8, 2):
-            return get("qemu-8.2")
-        return get("single")
-    raise BadInput(f"qemu_version {version!r:.60} is not known: give rules=")
 
 
 def predict(recording: Mapping[str, Any], rules: str | RuleSet | None = None) -> dict[str, Any]:
@@ -211,8 +189,8 @@ class _Player:
         elif op == "migrate_cancel":
             self._migration = "cancelled"
         elif op == "migrate_incoming" and source and destination:
-            # QEMU 7.2 answers before the stream is loaded: the step still shows the state before
-            if str(self._recording["qemu_version"]).startswith("7."):
+            # where it is answered before the stream is loaded, the step still shows the state before
+            if self.rules.qemu.incoming_is_asynchronous:
                 self._loading = destination
             else:
                 destination.restore(source)

@@ -1,69 +1,42 @@
-"""What was merged: ``dynamic-memslots=on`` (QEMU 8.2, pull request of 12 October 2023, facts B.3 to B.9)."""
+"""What was merged: ``dynamic-memslots=on`` (QEMU 8.2, pull request of 12 October 2023)."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from workbook.lib.consumers.vhost_backend import (
-    UINT_MAX,
-    GlobalVhostCount,
-    PerDeviceVhostCount,
-    VhostBackend,
-    VhostCount,
-    u32,
-)
-from workbook.lib.errors import Refusal
+from workbook.lib.consumers.vhost_backend import UINT_MAX
 
+from .accounting import SAFE_MAX_MEMSLOTS
 from .base import Budget, RuleSet, Trace
+from .behaviour import QemuBehaviour
 
-__all__ = ("Qemu82", "Qemu100")
+__all__ = ("SAFE_MAX_MEMSLOTS", "SOFT_MEMSLOT_LIMIT", "DynamicMemslots")
 
-SAFE_MAX_MEMSLOTS: Final = 509
-"""MEMORY_DEVICES_SAFE_MAX_MEMSLOTS: below this overall maximum every device gets one slot."""
 SOFT_MEMSLOT_LIMIT: Final = 256
 """MEMORY_DEVICES_SOFT_MEMSLOT_LIMIT: over all memory devices, for automatic decisions."""
 
 
-@dataclass
-class KindVhostCount:
-    """One global counter for back ends that see only shared memory (vhost-user), one for the others (QEMU 8.2).
+class DynamicMemslots(RuleSet):
+    """256 memslots over all memory devices, shared by size; one each in small environments.
 
-    Of each kind the last device that committed wins, and a removed or refused one sets it to 0; "used > limit"
-    wraps.
+    Parameters
+    ----------
+    qemu
+        8.2 or newer; None: that of the default rule set.
+    name
+        None: the class's.
     """
 
-    _kernel: GlobalVhostCount = field(default_factory=GlobalVhostCount)
-    _user: GlobalVhostCount = field(default_factory=GlobalVhostCount)
+    name = "dynamic-memslots"
 
-    def _of(self, backend: VhostBackend) -> GlobalVhostCount:
-        return self._kernel if backend.kernel else self._user
-
-    def committed(self, backend: VhostBackend, used: int) -> None:
-        """Note the size of the newest table of this kind."""
-        self._of(backend).committed(backend, used)
-
-    def removed(self, backend: VhostBackend) -> None:
-        """Unregistering a listener commits an empty table."""
-        self._of(backend).removed(backend)
-
-    def used(self, backend: VhostBackend) -> int:
-        """Return the counter of the back end's kind."""
-        return self._of(backend).used(backend)
-
-    def free(self, backends: Sequence[VhostBackend]) -> int:
-        """Return the smallest remainder, as unsigned; 2^32 - 1 without back ends."""
-        return min((u32(one.limit - self.used(one)) for one in backends), default=UINT_MAX)
-
-
-class Qemu82(RuleSet):
-    """QEMU 8.2: 256 memslots over all memory devices, shared by size; one each in small environments."""
-
-    name: ClassVar[str] = "qemu-8.2"
     unknown_properties: ClassVar[Mapping[str, str]] = {
         name: f"Property 'virtio-mem-pci.{name}' not found" for name in ("max-memslots", "memslots", "used-memslots")
     }
-    about: ClassVar[str] = "merged in QEMU 8.2: soft limit 256, slots follow plugged blocks"
-    shared_memory_has_fd: ClassVar[bool] = False
+    about = "dynamic-memslots of QEMU 8.2 and later: soft limit 256, slots follow plugged blocks"
+
+    def __init__(self, qemu: QemuBehaviour | None = None, name: str | None = None) -> None:
+        super().__init__(qemu)
+        if name is not None:
+            self.name = name
 
     def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:
         """Off unless asked for."""
@@ -95,34 +68,3 @@ class Qemu82(RuleSet):
             return trace.note("limit", 1, "no space left")
         share = trace.note("share", int(float(available) * region_size / left), "available * region size / space left")
         return trace.note("limit", max(share, 1), "at least 1")
-
-    def vhost_count(self) -> VhostCount:
-        """One counter per kind of back end."""
-        return KindVhostCount()
-
-    def check_vhost_limit(self, limit: int, automatic: int) -> None:
-        """Refuse a back end below 509 once a device has decided by itself (hw/virtio/vhost.c)."""
-        if limit < SAFE_MAX_MEMSLOTS and automatic:
-            trace = Trace()
-            trace.given("limit", limit, "memslots that the back end takes")
-            trace.given("decided", automatic, "memory devices that decided on more than one memslot before it came")
-            trace.note("needed", SAFE_MAX_MEMSLOTS, "then a back end must take so many: more than the limit")
-            raise Refusal(
-                "some memory device (like virtio-mem) decided how many memory slots to use based on the overall "
-                "number of memory slots; this vhost backend would further restricts the overall number of memory slots",
-                "Try plugging this vhost backend before plugging such memory devices.",
-                hint="Try plugging this vhost backend before plugging such memory devices.",
-                reason=tuple(trace.steps),
-            )
-
-
-class Qemu100(Qemu82):
-    """QEMU 10.0: the rules of 8.2; the count of used vhost memslots is kept per device (as fixed in June 2025)."""
-
-    name: ClassVar[str] = "qemu-10.0"
-    about: ClassVar[str] = "QEMU 10.0: the rules of 8.2"
-    shared_memory_has_fd: ClassVar[bool] = True
-
-    def vhost_count(self) -> VhostCount:
-        """One counter per device."""
-        return PerDeviceVhostCount()

@@ -4,14 +4,16 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import ClassVar, Final
 
-from workbook.lib.consumers.vhost_backend import UINT_MAX, GlobalVhostCount, VhostCount, u32
+from workbook.lib.consumers.vhost_backend import UINT_MAX, u32
 from workbook.lib.errors import Refusal
 from workbook.lib.size import GiB
 
-from .base import Budget, DeviceState, Remap, RuleSet, Trace, too_many_used
+from .accounting import MemslotAccounting, too_many_used
+from .base import Budget, DeviceState, Remap, RuleSet, Trace
+from .behaviour import QemuBehaviour, behaviour_of
 
 __all__ = ("Rfc2021",)
 
@@ -23,7 +25,41 @@ KEPT_FREE: Final = 16
 """RFC patch 08: memslots kept for late vhost devices."""
 
 
-@dataclass(frozen=True)
+class RfcAccounting(MemslotAccounting):
+    """RFC patches 02, 03, 08 and 09: one counter for all address spaces, unsigned arithmetic, texts with numbers."""
+
+    def reserved(self, required: int, used: int) -> int:
+        """Sum of total - used, as unsigned."""
+        return u32(required - used)
+
+    def kvm_free(self, limit: int, used: Sequence[int]) -> int:
+        """One counter for all address spaces: with SMM every section counts twice; below 0 it wraps."""
+        return u32(limit - sum(used))
+
+    def no_slots_message(self, consumer: str, required: int, available: int) -> str:
+        """Return the words of RFC patch 08."""
+        who = "KVM" if consumer == "kvm" else "a used vhost backend"
+        return f"{who} does not have enough free memory slots left ({required} vs. {available})"
+
+    def check_vhost_limit(self, limit: int, automatic: int) -> None:
+        """Do nothing: a back end may come late."""
+
+    def check_vhost_used(self, limit: int, used: int, reserved: int) -> None:
+        """Refuse with the words of RFC patch 09."""
+        if u32(used + reserved) > limit:
+            raise Refusal(
+                "vhost backend memory slots limit is less than current number of used and reserved memory slots",
+                "plug the vhost device before the memory devices, or use a back end with more memory slots",
+                reason=too_many_used(limit, used, reserved),
+            )
+
+
+RFC_QEMU: Final = replace(
+    behaviour_of((7, 2, 0)), accounting=RfcAccounting(), vhost_user_max=4096, device_memory_first=False
+)
+"""QEMU 7.2 with the fifteen patches."""
+
+
 class Rfc2021(RuleSet):
     """A share of all free memslots by size, slots of 2^k GiB, mapped as a prefix of the usable region.
 
@@ -34,36 +70,26 @@ class Rfc2021(RuleSet):
         ``total - used + reserved``, as it was posted.
     """
 
-    intended: bool = False
-
-    container_name: ClassVar[str] = "virtio-mem-memslots"
-    slot_name: ClassVar[str] = "virtio-mem-memslot-{}"
-    remap_on: ClassVar[frozenset[Remap]] = frozenset({Remap.RESIZE})
-    one_transaction: ClassVar[bool] = False
-    vhost_user_max: ClassVar[int] = 4096
-    device_memory_first: ClassVar[bool] = False
-    size_aligns_as_address: ClassVar[bool] = True
-    resets_memory_first: ClassVar[bool] = False
-    decides_with_given_block_size: ClassVar[bool] = True
-    unplug_all_when_empty: ClassVar[bool] = False
-    unpluggable: ClassVar[bool] = False
-    refuses_prealloc_memdev: ClassVar[bool] = False
-    shared_memory_has_fd: ClassVar[bool] = False
-    stops_removed_vhost: ClassVar[bool] = False
-    warns_of_private_files: ClassVar[bool] = False
-    pmem_stays: ClassVar[str] = "virtio based memory devices cannot be unplugged."
-    shows_memslot_properties: ClassVar[bool] = True
+    name = "rfc-2021"
+    about = "RFC of October 2021: a share of all free memslots, slots follow the usable region"
+    qemu = RFC_QEMU
+    container_name = "virtio-mem-memslots"
+    slot_name = "virtio-mem-memslot-{}"
+    remap_on = frozenset({Remap.RESIZE})
+    one_transaction = False
+    decides_with_given_block_size = True
+    shows_memslot_properties = True
     unknown_properties: ClassVar[Mapping[str, str]] = {
         "dynamic-memslots": "Property 'virtio-mem-pci.dynamic-memslots' not found",
         "memslots": "Property 'virtio-mem.memslots' is not writable",
         "used-memslots": "Property 'virtio-mem.used-memslots' is not writable",
     }
-    about: ClassVar[str] = "RFC of October 2021: a share of all free memslots, slots follow the usable region"
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """``rfc-2021`` or ``rfc-2021-intended``."""
-        return "rfc-2021-intended" if self.intended else "rfc-2021"
+    def __init__(self, *, intended: bool = False, qemu: QemuBehaviour | None = None) -> None:
+        super().__init__(qemu)
+        self.intended = intended
+        if intended:
+            self.name = "rfc-2021-intended"
 
     def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:  # noqa: ARG002 - the series has no such property
         """Every device has a container, also with one memslot."""
@@ -73,7 +99,7 @@ class Rfc2021(RuleSet):
         """Automatic, but one memslot on machine types up to 6.1 (RFC patch 15)."""
         return 1 if machine_version is not None and machine_version <= (6, 1) else 0
 
-    def is_hopeless(self, region_size: int, block_size: int, page_size: int) -> bool:  # noqa: ARG002 - see below
+    def will_fail_realize(self, region_size: int, block_size: int, page_size: int) -> bool:  # noqa: ARG002 - see below
         """Only a block size that was given and is below the page size; an odd size is cut all the same."""
         return 0 < block_size < page_size
 
@@ -133,33 +159,7 @@ class Rfc2021(RuleSet):
             size *= 2
         return count, trace.bytes("memslot size", size, "1 GiB, doubled until the count suffices")
 
-    def reserved(self, required: int, used: int) -> int:
-        """Sum of total - used, as unsigned."""
-        return u32(required - used)
-
-    def no_slots_message(self, consumer: str, required: int, available: int) -> str:
-        """Return the words of RFC patch 08."""
-        who = "KVM" if consumer == "kvm" else "a used vhost backend"
-        return f"{who} does not have enough free memory slots left ({required} vs. {available})"
-
     def mapped(self, device: DeviceState) -> Sequence[int]:
         """Every slot that starts inside the usable region: always a prefix."""
         decision = device.decision
         return decision.slots(0, device.usable_region_size)
-
-    def kvm_free(self, limit: int, used: Sequence[int]) -> int:
-        """One counter for all address spaces: with SMM every section counts twice; below 0 it wraps."""
-        return u32(limit - sum(used))
-
-    def vhost_count(self) -> VhostCount:
-        """One global counter."""
-        return GlobalVhostCount()
-
-    def check_vhost_used(self, limit: int, used: int, reserved: int) -> None:
-        """Refuse with the words of RFC patch 09."""
-        if u32(used + reserved) > limit:
-            raise Refusal(
-                "vhost backend memory slots limit is less than current number of used and reserved memory slots",
-                "plug the vhost device before the memory devices, or use a back end with more memory slots",
-                reason=too_many_used(limit, used, reserved),
-            )

@@ -1,16 +1,19 @@
-"""The series of 27 October 2021, "Expose device memory via multiple memslots" (v1; facts B.1).
+"""The series of 27 October 2021, "Expose device memory via multiple memslots" (v1).
 
 ``20211027124531.57561-1-david@redhat.com``: the user says how many memslots a device has.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from workbook.lib.errors import Refusal
 from workbook.lib.size import MiB, format_size, round_down
 
-from .base import Budget, Decision, Trace, TraceStep, too_few_slots
-from .rfc2021 import Rfc2021
+from .accounting import too_few_slots
+from .base import Budget, Decision, Trace, TraceStep
+from .behaviour import QemuBehaviour
+from .rfc2021 import RFC_QEMU, Rfc2021, RfcAccounting
 
 __all__ = ("Series2021v1",)
 
@@ -21,22 +24,56 @@ SLOT_GRANULE: Final = 128 * MiB
 """Slot borders coincide with Linux memory block borders, so that guest allocations do not cross them."""
 
 
+class SeriesAccounting(RfcAccounting):
+    """The RFC's accounts with an overall cap and other words."""
+
+    def check(self, budget: Budget, decision: Decision) -> None:
+        """Check the overall cap, then what the RFC checks, in the words of this series.
+
+        Raises
+        ------
+        Refusal
+            More than 2048 memslots over all memory devices, or too few free ones.
+        """
+        used, reserved, required = budget.used, self.reserved(budget.required, budget.used), decision.count
+        if used + reserved + required > MAX_OVERALL:
+            raise Refusal(
+                f"The maximum number of memory slots to be consumed by memory devices ({MAX_OVERALL}) "
+                f"would be exceeded. Used: {used}, Reserved: {reserved}, Required: {required}",
+                "give the devices fewer memslots",
+                reason=(
+                    TraceStep("limit", MAX_OVERALL, "memslots of all memory devices together", given=True),
+                    TraceStep("used", used, "mapped", given=True),
+                    TraceStep("reserved", reserved, "promised, not mapped yet", given=True),
+                    TraceStep("needed in all", used + reserved + required, "with this device: more than the limit"),
+                ),
+            )
+        for who, free in (("KVM", budget.kvm_free), ("a used vhost backend", budget.vhost_free)):
+            if free is not None and free < reserved + required:
+                raise Refusal(
+                    f"{who} does not have enough free, unreserved memoryslots left. "
+                    f"Free: {free}, Reserved: {reserved}, Required: {required}",
+                    "give the devices fewer memslots",
+                    reason=too_few_slots("kvm" if who == "KVM" else "vhost", free, reserved, decision),
+                )
+        super().check(budget, decision)
+
+
 class Series2021v1(Rfc2021):
     """``memslots=1..1024`` by the user, default 1; no heuristic."""
 
+    name = "series-2021-v1"
+    about = "series of late October 2021: the user gives the number of memslots"
+    # without the RFC's patch to vhost-user: ACPI_MAX_RAM_SLOTS, as in its base
+    qemu = replace(RFC_QEMU, accounting=SeriesAccounting(), vhost_user_max=256)
     unknown_properties: ClassVar[Mapping[str, str]] = {
         name: f"Property 'virtio-mem-pci.{name}' not found" for name in ("dynamic-memslots", "max-memslots")
     }
-    vhost_user_max: ClassVar[int] = 256
-    """The series drops the RFC's change: ACPI_MAX_RAM_SLOTS, as in its base."""
-    decides_with_given_block_size: ClassVar[bool] = False
-    rest_in_last: ClassVar[bool] = True
-    about: ClassVar[str] = "series of late October 2021: the user gives the number of memslots"
+    decides_with_given_block_size = False
+    rest_in_last = True
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """``series-2021-v1``."""
-        return "series-2021-v1"
+    def __init__(self, qemu: QemuBehaviour | None = None) -> None:
+        super().__init__(qemu=qemu)
 
     def default_max_memslots(self, machine_version: tuple[int, int] | None) -> int:  # noqa: ARG002 - the same on all
         """One memslot."""
@@ -57,7 +94,7 @@ class Series2021v1(Rfc2021):
         if value == 0:
             raise Refusal("'memslots' property must not be '0'", f"give memslots from 1 to {MAX_PER_DEVICE}")
 
-    def is_hopeless(self, region_size: int, block_size: int, page_size: int) -> bool:  # noqa: ARG002 - see below
+    def will_fail_realize(self, region_size: int, block_size: int, page_size: int) -> bool:  # noqa: ARG002 - see below
         """Never: the number of memslots is the user's, whatever realize says later."""
         return False
 
@@ -101,34 +138,3 @@ class Series2021v1(Rfc2021):
                 f"({format_size(SLOT_GRANULE)})",
                 f"give at most {max(decision.region_size // SLOT_GRANULE, 1)} memslots",
             )
-
-    def check(self, budget: Budget, decision: Decision) -> None:
-        """Check the overall cap, then what the RFC checks, in the words of this series.
-
-        Raises
-        ------
-        Refusal
-            More than 2048 memslots over all memory devices, or too few free ones.
-        """
-        used, reserved, required = budget.used, self.reserved(budget.required, budget.used), decision.count
-        if used + reserved + required > MAX_OVERALL:
-            raise Refusal(
-                f"The maximum number of memory slots to be consumed by memory devices ({MAX_OVERALL}) "
-                f"would be exceeded. Used: {used}, Reserved: {reserved}, Required: {required}",
-                "give the devices fewer memslots",
-                reason=(
-                    TraceStep("limit", MAX_OVERALL, "memslots of all memory devices together", given=True),
-                    TraceStep("used", used, "mapped", given=True),
-                    TraceStep("reserved", reserved, "promised, not mapped yet", given=True),
-                    TraceStep("needed in all", used + reserved + required, "with this device: more than the limit"),
-                ),
-            )
-        for who, free in (("KVM", budget.kvm_free), ("a used vhost backend", budget.vhost_free)):
-            if free is not None and free < reserved + required:
-                raise Refusal(
-                    f"{who} does not have enough free, unreserved memoryslots left. "
-                    f"Free: {free}, Reserved: {reserved}, Required: {required}",
-                    "give the devices fewer memslots",
-                    reason=too_few_slots("kvm" if who == "KVM" else "vhost", free, reserved, decision),
-                )
-        super().check(budget, decision)

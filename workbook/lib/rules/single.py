@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .base import Budget, Trace
-from .qemu82 import Qemu82
+from .base import Budget, RuleSet, Trace
+from .behaviour import QemuBehaviour
 
-__all__ = ("Single",)
+__all__ = ("BeforeDynamicMemslots", "Single")
 
 
-class Single(Qemu82):
+class Single(RuleSet):
     """The device's RAM is mapped directly and completely, whatever the guest uses."""
 
-    name: ClassVar[str] = "single"
-    unknown_properties: ClassVar[Mapping[str, str]] = {}
-    about: ClassVar[str] = "one memslot for the whole device, always mapped"
+    name = "single"
+    about = "one memslot for the whole device, always mapped"
 
     def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:  # noqa: ARG002 - never
         """Never."""
@@ -23,3 +22,17 @@ class Single(Qemu82):
     def limit(self, budget: Budget, region_size: int, trace: Trace) -> int:  # noqa: ARG002 - it does not depend on anything
         """One."""
         return trace.note("limit", 1, "one memslot for the whole device")
+
+
+class BeforeDynamicMemslots(Single):
+    """A QEMU before 8.2: there is no such property, and memslots are counted otherwise."""
+
+    unknown_properties: ClassVar[Mapping[str, str]] = {
+        name: f"Property 'virtio-mem-pci.{name}' not found"
+        for name in ("dynamic-memslots", "max-memslots", "memslots", "used-memslots")
+    }
+    about = "QEMU before 8.2: one memslot for the whole device"
+
+    def __init__(self, qemu: QemuBehaviour, name: str) -> None:
+        super().__init__(qemu)
+        self.name = name

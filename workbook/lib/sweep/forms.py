@@ -63,7 +63,7 @@ def _series2021v1(_rules: series2021.Series2021v1, grid: Grid, out: Result) -> N
     out.verdict[grid.used + reserved + out.count > series2021.MAX_OVERALL] = Verdict.RULE
 
 
-def _qemu82(rules: qemu82.Qemu82, grid: Grid, out: Result) -> None:
+def _dynamic_memslots(rules: qemu82.DynamicMemslots, grid: Grid, out: Result) -> None:
     reserved = _reserved(grid)
     overall = np.minimum(_present(grid.kvm_max), _present(grid.vhost_max))
     free = np.minimum(_present(grid.kvm_free), _present(grid.vhost_free))
@@ -155,7 +155,6 @@ VECTOR_FORMS: Final[dict[type[RuleSet], VectorForm]] = {
     single.Single: _single,
     rfc2021.Rfc2021: _rfc2021,
     series2021.Series2021v1: _series2021v1,
-    qemu82.Qemu82: _qemu82,
-    qemu82.Qemu100: _qemu82,
+    qemu82.DynamicMemslots: _dynamic_memslots,
 }
 """Class of a rule set -> its vector form. Subclasses are not taken for their parents: they may override anything."""
