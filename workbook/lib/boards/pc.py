@@ -11,14 +11,14 @@ from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB, TiB, format_size, round_up
 
+from .compat import compat_switch
+
 __all__ = ("BootSlots", "PcLayout", "boot_slots", "pc_layout")
 
 _4G: Final = 4 * GiB
 AMD_HT_START: Final = 0xFD_0000_0000
 """1012 GiB: start of the range that AMD's IOMMU reserves (hw/i386/pc.c)."""
 AMD_ABOVE_1TB_START: Final = TiB
-_AMD_HOLE_SINCE: Final = (7, 1)
-"""Machine types from here on leave the range free (pc_compat_7_0: enforce_amd_1tb_hole)."""
 MAX_RAM_SLOTS: Final = 256
 """ACPI_MAX_RAM_SLOTS."""
 TARGET_PAGE: Final = 4096
@@ -71,11 +71,15 @@ def pc_layout(scenario: Scenario) -> PcLayout:
     _check_memory_sizes(scenario)
     below = _below_4g(scenario)
     above = scenario.ram - below
-    size = scenario.device_memory_size + scenario.ram_slots * GiB if scenario.has_device_memory else 0
+    size = scenario.device_memory_size if scenario.has_device_memory else 0
+    if size and compat_switch("enforce_aligned_dimm", scenario.machine_version, default=True):
+        size += scenario.ram_slots * GiB
     start = _4G
     base = round_up(start + above, GiB) if size else 0
     hole_end = round_up(max(start + above, base + size), GiB) + _PCI_HOLE64[scenario.chipset]
-    moves = scenario.cpu_vendor == "amd" and (scenario.machine_version or _AMD_HOLE_SINCE) >= _AMD_HOLE_SINCE
+    moves = scenario.cpu_vendor == "amd" and compat_switch(
+        "enforce_amd_1tb_hole", scenario.machine_version, default=True
+    )
     if moves and hole_end > AMD_HT_START:
         start = AMD_ABOVE_1TB_START
         base = round_up(start + above, GiB) if size else 0

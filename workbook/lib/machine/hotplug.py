@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from workbook.lib.boards.compat import compat_switch
+from workbook.lib.boards.pc import TARGET_PAGE
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE, VhostBackend
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Refusal
@@ -96,6 +98,8 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
     align, hint = backend.alignment, spec.addr if isinstance(spec, Dimm) else spec.memaddr
     if isinstance(spec, VirtioMem):
         align = max(align, realize.block_size_of(spec, backend))
+    elif isinstance(spec, Dimm) and _has_legacy_alignment(machine):
+        align = TARGET_PAGE
     if machine.rules.qemu.size_check == "backend alignment" and backend.size % backend.alignment:
         raise Refusal(*placement.wrong_size(backend.alignment))
     size_multiple = align if machine.rules.qemu.size_check == "address alignment" else 1
@@ -109,7 +113,7 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
         refusal.warnings = tuple(warnings)
         raise
     _warn(machine, spec, warnings)
-    ram = ram_region(backend, machine.rules.qemu, machine.scenario.machine_version)
+    ram = ram_region(backend, machine.rules.qemu, _machine_version(machine))
     machine.bus.devices.append(MemoryDevice(spec, backend, ram, where.addr, decision, device, slot, hotplugged))
 
 
@@ -141,8 +145,8 @@ def _realize(
             spec,
             backend,
             addr,
-            dynamic=bool(spec.dynamic_memslots) and not decision.direct,
-            machine_version=machine.scenario.machine_version,
+            dynamic=bool(_wants_dynamic(machine, spec)) and not decision.direct,
+            machine_version=_machine_version(machine),
             prealloc_memdev=not machine.rules.qemu.refuses_prealloc_memdev,
         )
     )
@@ -163,7 +167,7 @@ def _check_busy(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, backend: M
 
 
 def _decide(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend, budget: Budget) -> Decision:
-    if not isinstance(spec, VirtioMem) or not machine.rules.is_dynamic(dynamic_memslots=spec.dynamic_memslots):
+    if not isinstance(spec, VirtioMem) or not machine.rules.is_dynamic(dynamic_memslots=_wants_dynamic(machine, spec)):
         return machine.rules.whole(backend.size)
     # the RFC hands down the block size as the user gave it, 0 if not at all
     block = spec.block_size if machine.rules.decides_with_given_block_size else realize.block_size_of(spec, backend)
@@ -172,8 +176,26 @@ def _decide(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, backend: Memor
     return machine.rules.decide(budget, backend.size, block, user_limit(machine, spec))
 
 
+def _wants_dynamic(machine: MachineParts, spec: VirtioMem) -> bool | None:
+    """Return ``dynamic-memslots``; None where neither the user nor the distribution says anything."""
+    if spec.dynamic_memslots is None and machine.scenario.distribution == "rhel":
+        return True
+    return spec.dynamic_memslots
+
+
+def _machine_version(machine: MachineParts) -> tuple[int, int]:
+    """Return the version of the machine type; that of QEMU itself where the type has none."""
+    return machine.scenario.machine_version or machine.rules.qemu.version[:2]
+
+
+def _has_legacy_alignment(machine: MachineParts) -> bool:
+    """Tell whether DIMMs are aligned to the target page alone (``legacy_align``, hw/mem/memory-device.c)."""
+    old = not compat_switch("enforce_aligned_dimm", _machine_version(machine), default=True)
+    return old and machine.rules.qemu.legacy_alignment
+
+
 def _inaccessible(machine: MachineParts, spec: VirtioMem, backend: MemoryBackend) -> bool:
-    return realize.unplugged_inaccessible(spec, backend, machine.scenario.machine_version) == "on"
+    return realize.unplugged_inaccessible(spec, backend, _machine_version(machine)) == "on"
 
 
 def user_limit(machine: MachineParts, spec: VirtioMem) -> int:
@@ -182,7 +204,7 @@ def user_limit(machine: MachineParts, spec: VirtioMem) -> int:
         return spec.memslots
     if spec.max_memslots is not None:
         return spec.max_memslots
-    return machine.rules.default_max_memslots(machine.scenario.machine_version)
+    return machine.rules.default_max_memslots(_machine_version(machine))
 
 
 def _require_device_memory(machine: MachineParts) -> None:

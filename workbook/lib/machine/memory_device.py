@@ -5,8 +5,9 @@ Sources: hw/mem/memory-device.c, hw/mem/pc-dimm.c, hw/virtio/virtio-mem.c (QEMU 
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
+from workbook.lib.boards.compat import compat_property
 from workbook.lib.errors import BadInput
 from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.rules.base import Decision, RuleSet
@@ -17,6 +18,8 @@ from workbook.lib.size import KiB
 from .virtio_mem import VirtioMemDevice
 
 __all__ = ("MemoryDevice", "mappable", "ram_region")
+
+_CANONICAL_PATH: Final = "x-use-canonical-path-for-ramblock-id"
 
 
 @dataclass
@@ -163,7 +166,7 @@ def ram_region(
     """
     if backend.size <= 0:
         raise BadInput(f"memory backend {backend.id!r} has size {backend.size}: it must be larger than 0")
-    by_path = backend.kind != "ram" and machine_version is not None and machine_version <= (3, 1)
+    by_path = compat_property(f"memory-backend-{backend.kind}.{_CANONICAL_PATH}", machine_version) == "true"
     name = f"/objects/{backend.id}" if by_path else backend.id
     return MemoryRegion.ram(
         name, backend.size, has_fd=mappable(backend, qemu), page_size=max(backend.page_size, 4 * KiB)

@@ -4,8 +4,9 @@ Source: hw/virtio/virtio-mem.c (QEMU 7.2 with the RFC series, 8.2, 10.0).
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
+from workbook.lib.boards.compat import compat_property
 from workbook.lib.errors import Refusal
 from workbook.lib.scenario import MemoryBackend, VirtioMem
 from workbook.lib.size import MiB, format_size
@@ -13,6 +14,8 @@ from workbook.lib.size import MiB, format_size
 from .virtio_mem import HOST_PAGE, MIN_BLOCK_SIZE, default_block_size
 
 __all__ = ("block_size_of", "check_properties", "check_realize", "unplugged_inaccessible")
+
+_INACCESSIBLE: Final = "virtio-mem.unplugged-inaccessible"
 
 
 def check_properties(spec: VirtioMem) -> None:
@@ -39,15 +42,12 @@ def unplugged_inaccessible(
 ) -> Literal["on", "off"]:
     """Return whether the guest is told not to touch unplugged memory (x86 only, hw/virtio/virtio-mem.c).
 
-    On by default; "auto" on machine types up to 8.0, off up to 6.2. Auto is off only for private anonymous memory
-    with base pages, where reads of unplugged memory hit the shared zero page.
+    On by default, and as the machine type has it (`workbook.lib.boards.compat`). Auto is off only for private anonymous
+    memory with base pages, where reads of unplugged memory hit the shared zero page.
     """
-    value = spec.unplugged_inaccessible
-    if value is None:
-        version = machine_version or (99, 0)
-        value = "off" if version <= (6, 2) else "auto" if version <= (8, 0) else "on"
+    value: str = spec.unplugged_inaccessible or compat_property(_INACCESSIBLE, machine_version) or "on"
     if value != "auto":
-        return value
+        return "on" if value == "on" else "off"
     return "off" if _has_shared_zero_page(backend) else "on"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Final
 
+from workbook.lib.boards.compat import compat_property
 from workbook.lib.consumers.vhost_backend import UINT_MAX, u32
 from workbook.lib.errors import Refusal
 from workbook.lib.size import GiB
@@ -97,7 +98,7 @@ class Rfc2021(RuleSet):
 
     def default_max_memslots(self, machine_version: tuple[int, int] | None) -> int:
         """Automatic, but one memslot on machine types up to 6.1 (RFC patch 15)."""
-        return 1 if machine_version is not None and machine_version <= (6, 1) else 0
+        return int(compat_property("virtio-mem.max-memslots", machine_version) or 0)
 
     def will_fail_realize(self, region_size: int, block_size: int, page_size: int) -> bool:  # noqa: ARG002 - see below
         """Only a block size that was given and is below the page size; an odd size is cut all the same."""
