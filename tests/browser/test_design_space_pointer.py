@@ -7,7 +7,7 @@ from bokeh.embed import file_html
 from bokeh.resources import Resources
 from playwright.sync_api import Page
 
-from workbook.charts.design_panels import Axes, Panel, environments
+from workbook.lib.sweep.design_space import Axes, Panel, environments
 from workbook.charts.design_space import DesignSpace
 from workbook.charts.size_text import shown_size
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from workbook.charts.design_panels import (
+from workbook.lib.sweep.design_space import (
     BACKEND_REFUSED,
     BOOT_SECTIONS,
     KINDS,
@@ -14,11 +14,10 @@ from workbook.charts.design_panels import (
     Axes,
     Panel,
     environments,
-    flip_segments,
     outcomes,
-    runs,
 )
 from workbook.charts.design_space import NOTHING, DesignSpace
+from workbook.charts.design_space_columns import flip_segments, runs
 from workbook.gallery.design_space import design_space, flip_table
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput, Refusal

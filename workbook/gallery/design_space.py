@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from workbook.charts.design_panels import (
+from workbook.lib.sweep.design_space import (
     BOOT_SECTIONS,
     KINDS,
     MOST_MEMSLOTS,

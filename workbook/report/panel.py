@@ -94,15 +94,15 @@ class _Recorder:
     def _words(self, outcome: Outcome, rules: RuleSet | str) -> dict[str, Any]:
         charts = next(iter(self._charts.values())).by_name
         bare = replace(outcome.scenario, actions=())
-        if (bare, outcome.rules) not in self._written:
+        if (bare, outcome.rules.name) not in self._written:
             # neither knows actions: most positions share them
-            self._written[bare, outcome.rules] = (words.command_line(outcome), words.domain_xml(outcome))
-        argv, xml = self._written[bare, outcome.rules]
+            self._written[bare, outcome.rules.name] = (words.command_line(outcome), words.domain_xml(outcome))
+        argv, xml = self._written[bare, outcome.rules.name]
         return {
             "vm": html.escape(words.vm_in_words(outcome.scenario)),
             "sentence": html.escape(words.sentence(outcome)),
             "numbers": words.numbers(outcome),
-            "verdict": words.verdict(outcome, rules),
+            "verdict": words.verdict(outcome),
             "cells": words.comparison_cells(outcome),
             "trace": words.traces(outcome),
             **{f"{name}-words": html.escape(chart.describe()) for name, chart in charts.items()},
