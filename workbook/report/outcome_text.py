@@ -5,13 +5,13 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from workbook.charts.decision_trace import DIRECT, binding_step
+from workbook.charts.decision_trace import DIRECT
 from workbook.lib.errors import WorkbookError
 from workbook.lib.explore.advice import advise, binding
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.scenario import Dimm, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size
-from workbook.lib.trace import TraceStep
+from workbook.lib.trace import TraceStep, binding_step
 
 __all__ = (
     "COMPARED",
@@ -65,9 +65,9 @@ def sentence(outcome: Outcome) -> str:
     layout = outcome.layout
     if layout is None:
         return f"{outcome.rules.name}: QEMU does not start."
-    plugged = sum(one.plugged_size for one in layout.devices)
     return (
-        f"{outcome.rules.name}: {outcome.used:,} of {outcome.promised:,} memslots mapped, {format_size(plugged)} plugged, "
+        f"{outcome.rules.name}: {outcome.used:,} of {outcome.promised:,} memslots mapped, "
+        f"{format_size(outcome.plugged)} plugged, "
         f"{format_size(outcome.cost.total, digits=1)} of KVM metadata "
         f"(one memslot: {format_size(outcome.single_cost.total, digits=1)})."
     )
@@ -175,7 +175,7 @@ def traces(outcome: Outcome) -> str:
             tables.append(f"<p><strong>{html.escape(one.id)}:</strong> {DIRECT}</p>")
             continue
         caption = f"{one.id}: {decision.count:,} x {format_size(decision.memslot_size)}"
-        tables.append(_steps(caption, decision.trace, binding_step(decision), "this decides"))
+        tables.append(_steps(caption, decision.trace, binding_step(decision.trace), "this decides"))
     return "".join(tables) or "<p>No device was cut into memslots.</p>"
 
 

@@ -95,7 +95,7 @@ def test_something_that_never_became_a_scenario() -> None:
 
 def test_an_unknown_rule_set_is_told() -> None:
     """A rule set that does not exist is a line that names those that do."""
-    with pytest.raises(BadInput, match="qemu-10.0"):
+    with pytest.raises(BadInput, match=r"qemu-10\.0"):
         Outcome.of(Scenario(rules="qemu-99"))
 
 

@@ -9,7 +9,6 @@ from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS, cover_letter
 from workbook.lib.explore.settings import SETTINGS
 from workbook.lib.qemu_args.reader import read_argv
-from workbook.lib.rules import get
 from workbook.lib.scenario import Action, Scenario, VhostDevice
 from workbook.lib.size import GiB, TiB, format_size
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from workbook.lib.cost.kvm import KvmCost, KvmHost
 from workbook.lib.errors import WorkbookError
-from workbook.lib.machine.snapshot import Layout
 from workbook.lib.libvirt.writer import write_domain
+from workbook.lib.machine.snapshot import Layout
 from workbook.lib.qemu_args.reader import write_argv
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
@@ -145,7 +145,8 @@ class Outcome:
             return f"rules={self.rules.name}, refused: {self.problem.message if self.problem else ''}"
         sizes = {format_size(one.decision.memslot_size) for one in self.layout.devices if one.type == "virtio-mem"}
         text = (
-            f"rules={self.rules.name}, memslots={self.used}/{self.promised} of {' and '.join(sorted(sizes)) or 'none'}, "
+            f"rules={self.rules.name}, "
+            f"memslots={self.used}/{self.promised} of {' and '.join(sorted(sizes)) or 'none'}, "
             f"plugged={format_size(self.plugged)}, metadata={format_size(self.cost.total, digits=1)}"
         )
         return text + (f", refused: {self.problem.message}" if self.problem else "")

@@ -1,6 +1,5 @@
-"""The design space: what becomes of a device over its size and a vhost back end's memslots, at every point of a grid."""
+"""The design space: the result for a device over its size and a vhost back end's memslots, point by point."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -11,8 +10,7 @@ from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.explore.settings import SIZES
 from workbook.lib.rules import Budget, RuleSet, get
-from workbook.charts.size_text import shown_size
-from workbook.lib.size import MiB, TiB
+from workbook.lib.size import MiB, TiB, shown_size
 from workbook.lib.trace import binding_step
 
 from .evaluation import sweep
