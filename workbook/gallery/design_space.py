@@ -5,13 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from workbook.charts.design_space import DesignSpace
-from workbook.charts.theme import ThemeName
-from workbook.lib.cost.kvm import KvmHost
-from workbook.lib.rules import RuleSet, get
-from workbook.lib.size import MiB, shown_size
-from workbook.lib.sweep import flips
-from workbook.lib.sweep.design_space import (
+from workbook.charts.design_panels import (
     BOOT_SECTIONS,
     KINDS,
     MOST_MEMSLOTS,
@@ -21,6 +15,13 @@ from workbook.lib.sweep.design_space import (
     environments,
     outcomes,
 )
+from workbook.charts.design_space import DesignSpace
+from workbook.charts.size_text import shown_size
+from workbook.charts.theme import ThemeName
+from workbook.lib.cost.kvm import KvmHost
+from workbook.lib.rules import RuleSet, get
+from workbook.lib.size import MiB
+from workbook.lib.sweep import flips
 from workbook.tables.table import Table
 from workbook.widgets.picture import Picture
 

@@ -9,7 +9,7 @@
         └── Abort     QEMU would abort (SIGABRT): `message` is what it leaves on stderr
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     # sizes have errors, and traces have sizes
@@ -48,9 +48,19 @@ class Refusal(WorkbookError):
         What QEMU warned of this option before it refused.
     before
         The lines that it had printed before about other options.
+    who
+        The program that refuses: a domain can be refused by libvirt before any QEMU starts.
     """
 
-    def __init__(self, message: str, advice: str = "", *, hint: str = "", reason: "tuple[TraceStep, ...]" = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        advice: str = "",
+        *,
+        hint: str = "",
+        reason: "tuple[TraceStep, ...]" = (),
+        who: Literal["QEMU", "libvirt"] = "QEMU",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.advice = advice
@@ -59,6 +69,7 @@ class Refusal(WorkbookError):
         self.where = ""
         self.warnings: tuple[str, ...] = ()
         self.before: tuple[str, ...] = ()
+        self.who: Literal["QEMU", "libvirt"] = who
 
     @property
     def stderr(self) -> str:

@@ -21,7 +21,6 @@ __all__ = (
     "parse_size",
     "round_down",
     "round_up",
-    "shown_size",
     "strtosz",
 )
 
@@ -129,23 +128,6 @@ def format_size(size: int, *, digits: int | None = None) -> str:
             number = f"{size / factor:.{digits}f}"
             return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {label}"
     return f"{size} B"
-
-
-def shown_size(size: int) -> str:
-    """Print bytes in the largest binary unit with up to four digits where that is exact, otherwise in a smaller one.
-
-    Examples
-    --------
-    >>> shown_size(20736 << 20), shown_size(2 << 20), shown_size((1 << 40) + (2 << 20))
-    ('20.25 GiB', '2 MiB', '1048578 MiB')
-    """
-    short = format_size(size, digits=4)
-    try:
-        exact = parse_size(short) == size
-    except BadInput:
-        # rounded up to 2^64, which is no size any more
-        exact = False
-    return short if exact else format_size(size)
 
 
 def round_up(value: int, multiple: int) -> int:

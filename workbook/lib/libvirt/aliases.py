@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from workbook.lib.errors import BadInput
+from .refusals import unsupported
 
 __all__ = ("ALIAS_PREFIXES", "COUNTED", "Aliases", "disk_name", "disk_number")
 
 ALIAS_PREFIXES: Final = {
     "virtio-mem": "virtiomem",
     "dimm": "dimm",
+    "nvdimm": "nvdimm",
+    "sgx-epc": "epc",
     "virtio-pmem": "virtiopmem",
     "disk": "virtio-disk",
     "filesystem": "fs",
@@ -21,6 +23,9 @@ ALIAS_PREFIXES: Final = {
     "video": "video",
     "hostdev": "hostdev",
     "vsock": "vsock",
+    "shmem": "shmem",
+    "pstore": "pstore",
+    "iommu": "iommu",
 }
 """How ids begin, by model of a memory device or by element; disks on other buses than virtio have other ones."""
 COUNTED: Final = frozenset(("filesystem", "video"))
@@ -44,13 +49,13 @@ class Aliases:
 
         Raises
         ------
-        BadInput
+        Refusal
             It is handed out already.
         """
         alias = element.find("alias")
         name = ("" if alias is None else alias.get("name", "")) or self.default(prefix, number)
         if name in self.used:
-            raise BadInput(f"<alias name={name!r:.60}> is there twice: every device has its own")
+            raise unsupported(f"non unique alias detected: {name:.60}", "give every device an alias of its own")
         self.used.append(name)
         return name
 

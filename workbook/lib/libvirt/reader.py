@@ -1,11 +1,9 @@
 """libvirt domain XML to a `Scenario`, by way of the command line that libvirt makes of it.
 
-Sources: libvirt's "Domain XML format" (https://libvirt.org/formatdomain.html: Memory Allocation, Memory Backing,
-CPU model and topology, Memory devices; ``dynamicMemslots`` since libvirt 10.1), the pairs of XML and command line in
-libvirt's own tests (tests/qemuxmlconfdata, libvirt 10 to 11), src/conf/domain_postparse.c (what ``<memory>`` counts)
-and src/qemu/qemu_domain.c (alignment, the automatic NUMA cell). Compared with ``virsh domxml-to-native qemu-argv`` of
-libvirt 11.3 for some 260 generated domains: the same options, the same domains refused; only ``host-model`` is taken
-as the host's CPU here and spelled out there.
+Sources: libvirt's "Domain XML format" (https://libvirt.org/formatdomain.html), the pairs of XML and command line in
+libvirt's own tests (tests/qemuxmlconfdata), src/conf/domain_postparse.c (what ``<memory>`` counts),
+src/qemu/qemu_command.c (``qemuBuildCommandLine``, the order) and src/qemu/qemu_postparse.c (the automatic NUMA cell),
+libvirt 11.3.
 
 libvirt counts differently from QEMU: ``<memory>`` is RAM *and* memory devices, ``-m size=`` is the RAM alone, which
 is the sum of the NUMA cells, or what the devices leave of ``<memory>``; ``<maxMemory>`` is ``maxmem=``;
@@ -13,9 +11,10 @@ is the sum of the NUMA cells, or what the devices leave of ``<memory>``; ``<maxM
 """
 
 import json
+import re
 from collections.abc import Mapping
-from itertools import count
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 from xml.etree import ElementTree as ET
 
 from workbook.lib.errors import BadInput
@@ -26,14 +25,25 @@ from workbook.lib.size import KiB, MiB, format_size, round_up
 
 from . import xml
 from .aliases import ALIAS_PREFIXES, COUNTED, Aliases, disk_number
-from .memory import PAGES, MemoryElement, page_of
+from .backing import Backing, Props
+from .cpu import cpu_option
+from .devices import hostdev_props, iommu_props, is_vhost_user, pstore_props, shmem_props, vhost_props
+from .displays import display_props, displays
+from .firmware import Firmware, machine_type, pci_hole_options, tseg_options
+from .memory import MemoryElement, check_memory, dimm_slots
+from .network import netdev_props, nic_props
+from .numa import Cell, read_cells
+from .refusals import unsupported, xml_error
 
 __all__ = ("domain_to_argv", "read_domain")
 
 CELL_GRANULE: Final = MiB
 """To which libvirt rounds NUMA cells and ``<maxMemory>`` on x86 (``qemuDomainAlignMemorySizes``)."""
-_CPU_MODES: Final = ("custom", "host-model", "host-passthrough", "maximum")
-_TAP: Final = ("network", "bridge", "ethernet", "direct")
+MOST_MEMORY: Final = (1 << 63) - 1
+"""Bytes that libvirt counts to (``virMemoryMaxValue``)."""
+NUMA_MEM_UNTIL: Final = (5, 0)
+"""The last machine type that takes ``-numa node,mem=`` (hw/i386/pc_piix.c, QEMU 5.1: ``numa_mem_supported``)."""
+_VERSION = re.compile(r"-(\d{1,4})\.(\d{1,4})$")
 
 
 def read_domain(
@@ -45,7 +55,7 @@ def read_domain(
     or none. Then KVM, q35 and 4 GiB of RAM are taken where nothing is said, and just enough maximum memory.
 
     Devices come in the order in which QEMU makes them for libvirt: network back ends, memory devices, then
-    everything else with a vhost back end. Several NUMA cells are taken as one piece of RAM.
+    everything else with a vhost back end.
 
     Parameters
     ----------
@@ -58,11 +68,15 @@ def read_domain(
     Raises
     ------
     BadInput
-        The XML cannot be read, libvirt would refuse it, or it asks for something that matters and is not modelled.
+        The XML cannot be read, or it asks for something that matters and is not modelled.
     Refusal
-        A property or size that QEMU refuses.
+        libvirt would refuse it (`Refusal.who` says so), or QEMU would.
     """
-    scenario = read_argv(domain_to_argv(text), rules=rules, vhost_slots=vhost_slots)
+    argv = domain_to_argv(text)
+    scenario = read_argv(argv, rules=rules, vhost_slots=vhost_slots)
+    # TODO: fixtures say it
+    shown = any(one.startswith("{") and ('"VGA"' in one or '-vga"' in one) for one in argv)
+    scenario = replace(scenario, display=scenario.display or (shown and not scenario.fixtures))
     known = [one.id for one in scenario.devices if isinstance(one, VhostDevice)]
     for name in vhost_slots or ():
         if name not in known:
@@ -72,14 +86,14 @@ def read_domain(
 
 
 def domain_to_argv(text: str) -> list[str]:
-    """Return the options of QEMU that libvirt makes of domain XML, as far as they matter for memory slots.
+    """Return the command line that libvirt makes of domain XML, as far as it matters for memory slots.
 
-    As ``virsh domxml-to-native qemu-argv`` prints them, but for a boot RAM without special memory, which is left to
-    QEMU, and for several NUMA cells, which become one.
+    As ``virsh domxml-to-native qemu-argv`` prints it, but for a boot RAM without special memory, which is left to
+    QEMU.
 
     Raises
     ------
-    BadInput
+    BadInput, Refusal
         As `read_domain`.
     """
     domain, whole = xml.parse_domain(text)
@@ -96,41 +110,61 @@ class _Domain:
         self.memory = [MemoryElement.of(one) for one in self.elements if one.tag == "memory"]
         if sum(one.tag == "vsock" for one in self.elements) > 1:
             raise BadInput("<vsock> is there twice: a domain has one at most")
-        self.backing = xml.one(domain, "memoryBacking", whole=whole)
-        self.cells = list(xml.children(xml.one(domain, "cpu/numa", whole=whole), "cell"))
+        self.cells = read_cells(self._one("cpu/numa"))
+        self.backing = Backing.of(self._one("memoryBacking"), self.cells, self._one("numatune"))
         self.accel = self._accel()
+        self.machine = machine_type(self._one("os/type"), whole=whole)
+        self.acpi = not whole or domain.find("features/acpi") is not None
         self.aliases = Aliases()
-        self.source = xml.attribute(self.backing, "source", "type", ("anonymous", "file", "memfd"))
-        self.access = xml.attribute(self.backing, "access", "mode", ("shared", "private"))
-        self.immediate = xml.attribute(self.backing, "allocation", "mode", ("immediate", "ondemand")) == "immediate"
 
     def argv(self) -> list[str]:
+        self._share_memory()
         ram, maxmem, slots = self._sizes()
-        machine = [self._machine()]
-        boot = self._boot_backend(ram, numa=bool(self.cells) or maxmem is not None)
-        if boot is not None and boot["id"] == "pc.ram":
+        check_memory(self.memory, len(self.cells) or 1)
+        smm = self._smm()
+        firmware = Firmware.of(self._one("os"), machine=self.machine, smm=smm, acpi=self.acpi)
+        ram_options = self._ram(ram)
+        machine = [self.machine, *self._machine_options(firmware, smm)]
+        if ram_options and not self.cells:
             machine.append("memory-backend=pc.ram")
-        if xml.attribute(self._one("features"), "smm", "state", ("on", "off")) == "on":
-            machine.append("smm=on")
         size = [f"size={ram // KiB}k"] + ([f"slots={slots}"] if slots else [])
         size += [] if maxmem is None else [f"maxmem={maxmem // KiB}k"]
-        argv = ["-accel", self.accel, "-machine", ",".join(machine), *self._cpu(), "-m", ",".join(size), "-nodefaults"]
-        if any(self._is_vga(one) for one in self.elements):
-            argv += ["-vga", "std"]
-        if boot is not None:
-            argv += ["-object", json.dumps(boot)]
-            if boot["id"] != "pc.ram":
-                argv += ["-numa", f"node,nodeid=0,memdev={boot['id']}"]
-        # QEMU makes -netdev before any -device, wherever it stands
-        argv += self._vhost("interface") + self._memory_devices()
-        for tag in ("disk", "filesystem", "video", "hostdev", "vsock"):
-            argv += self._vhost(tag)
-        return argv + self._passed_through()
+        argv = [self._program()]
+        for props in firmware.blockdevs():
+            argv += ["-blockdev", json.dumps(props)]
+        argv += [
+            "-machine",
+            ",".join(machine),
+            "-accel",
+            self.accel,
+            *tseg_options(self._one("features")),
+            *self._cpu(),
+        ]
+        argv += ["-global", "driver=cfi.pflash01,property=secure,value=on"] if firmware.secure else []
+        argv += ["-bios", firmware.bios] if firmware.bios else []
+        argv += ["-m", ",".join(size), *ram_options, "-nodefaults", *pci_hole_options(self.elements)]
+        for tag in ("iommu", "memory", "disk", "filesystem", "interface", "video", "hostdev"):
+            argv += self._devices(tag)
+        argv += self._passed_through()
+        for tag in ("shmem", "vsock", "pstore"):
+            argv += self._devices(tag)
+        return argv
 
     def _one(self, path: str) -> ET.Element | None:
         return xml.one(self.domain, path, whole=self.whole)
 
     # -- the machine ----------------------------------------------------------------------------------------------
+
+    def _program(self) -> str:
+        emulator = xml.text_of(self.domain, "devices/emulator") or ""
+        i686 = xml.attribute(self._one("os/type"), ".", "arch") == "i686"
+        # a word of the command line in front of the first option, whatever the path is
+        name = emulator.rpartition("/")[2]
+        return (
+            name
+            if re.fullmatch(r"[A-Za-z0-9_.+][A-Za-z0-9_.+-]*", name)
+            else f"qemu-system-{'i386' if i686 else 'x86_64'}"
+        )
 
     def _accel(self) -> str:
         kind = self.domain.get("type", "kvm") if self.whole else "kvm"
@@ -138,39 +172,25 @@ class _Domain:
             raise BadInput(f"<domain type={kind!r:.60}> is not modelled: known are kvm and qemu")
         return {"kvm": "kvm", "qemu": "tcg"}[kind]
 
-    def _machine(self) -> str:
-        kind = self._one("os/type")
-        arch = xml.attribute(kind, ".", "arch")
-        if arch not in (None, "x86_64"):
-            raise BadInput(f"<type arch={arch!r:.60}> is not modelled: only x86_64 is")
-        name = xml.attribute(kind, ".", "machine") or ("pc" if self.whole else "q35")
-        if "," in name:
-            raise BadInput(f"<type machine={name!r:.60}> is no machine type: a name such as pc-q35-8.2 is")
-        return name
+    def _smm(self) -> str | None:
+        features = self._one("features")
+        if features is None or features.find("smm") is None:
+            return None
+        return xml.attribute(features, "smm", "state", ("on", "off")) or "on"
+
+    def _machine_options(self, firmware: Firmware, smm: str | None) -> list[str]:
+        smm = smm or ("on" if firmware.secure and "q35" in self.machine else None)
+        options = [] if smm is None else [f"smm={smm}"]
+        options += ["nvdimm=on"] if any(one.model == "nvdimm" for one in self.memory) else []
+        options += firmware.machine_options()
+        return options + ([] if self.acpi else ["acpi=off"])
 
     def _cpu(self) -> list[str]:
         cpu = self._one("cpu")
-        mode = xml.attribute(cpu, ".", "mode", _CPU_MODES) or "custom"
-        model = {"host-model": "host", "host-passthrough": "host", "maximum": "max"}.get(mode)
-        named = xml.text_of(cpu, "model") if mode == "custom" else None
-        vendor = xml.attribute(cpu, "model", "vendor_id") if named else None
-        options = [f"vendor={vendor}"] if vendor else []
-        if xml.attribute(cpu, "maxphysaddr", "mode", ("emulate", "passthrough")) == "emulate":
-            bits = xml.unsigned(xml.attribute(cpu, "maxphysaddr", "bits") or "", "<maxphysaddr bits=>")
-            options.append(f"phys-bits={bits}")
-        elif xml.attribute(cpu, "maxphysaddr", "mode"):
-            options.append("host-phys-bits=on")
         if not self.whole and cpu is None:
             return []
-        # libvirt's default where no model is named
-        name = model or named or "qemu64"
-        if any("," in one for one in (name, *options)):
-            raise BadInput(f"<cpu> names {name!r:.60} {vendor or ''}: no CPU model or vendor has a comma")
-        return ["-cpu", ",".join([name, *options])]
-
-    @staticmethod
-    def _is_vga(element: ET.Element) -> bool:
-        return element.tag == "video" and xml.attribute(element, "model", "type") in ("vga", "cirrus", "qxl", "bochs")
+        i686 = xml.attribute(self._one("os/type"), ".", "arch") == "i686"
+        return ["-cpu", cpu_option(cpu, i686=i686)]
 
     # -- sizes ----------------------------------------------------------------------------------------------------
 
@@ -179,192 +199,210 @@ class _Domain:
         return None if found is None else xml.scaled(found.text, found.get("unit"), f"<{path}>")
 
     def _sizes(self) -> tuple[int, int | None, int]:
-        """Return RAM, maximum memory (None where there is none) and DIMM slots."""
+        """Return RAM, maximum memory (None where there is none) and DIMM slots; a cell is added as libvirt does."""
         added = sum(one.size for one in self.memory)
-        cells = [xml.scaled(one.get("memory"), one.get("unit"), "<cell memory=>") for one in self.cells]
+        initial = self._initial(added)
+        maxmem, slots = self._maxmem(initial + added)
+        if self.memory or maxmem is not None:
+            self._check_hotplug(maxmem, slots, initial)
+        if not self.cells and maxmem is not None and (self.whole or any(one.node for one in self.memory)):
+            self._add_cell(initial)
+        sizes = [round_up(one.size, CELL_GRANULE) for one in self.cells] or [round_up(initial, CELL_GRANULE)]
+        for number, size in enumerate(sizes):
+            if size > MOST_MEMORY:
+                raise unsupported(
+                    f"memory size of NUMA node '{number}' overflowed after alignment", "give it less than 8 EiB"
+                )
+        if maxmem is None:
+            # memory devices need room
+            more = sum(one.aligned for one in self.memory)
+            return sum(sizes), sum(sizes) + more if self.memory else None, slots
+        return sum(sizes), round_up(maxmem, CELL_GRANULE), slots
+
+    def _initial(self, added: int) -> int:
+        """Return the RAM in bytes, before it is rounded."""
         total = self._scaled("memory")
-        if self.cells:
-            initial, ram = sum(cells), sum(round_up(one, CELL_GRANULE) for one in cells)
+        if self.cells and (total or any(one.size for one in self.cells)):
+            initial = sum(one.size for one in self.cells)
         elif total is not None:
             if total < added:
-                raise BadInput(
-                    f"<memory> is {format_size(total)}, less than the memory devices, {format_size(added)}: "
-                    "it counts RAM and devices together"
+                raise xml_error(
+                    "Total size of memory devices exceeds the total memory size",
+                    f"<memory> counts RAM and devices together: it is {format_size(total)}, the devices have "
+                    f"{format_size(added)}",
                 )
-            initial, ram = total - added, round_up(total - added, CELL_GRANULE)
-        elif self.whole:
-            raise BadInput("<memory> is missing: give it, or NUMA cells with memory=")
+            initial = total - added
         else:
-            initial = ram = Scenario().ram
-        if not ram:
-            raise BadInput("the domain has no RAM: <memory> must exceed the memory devices, or give NUMA cells")
-        return ram, self._maxmem(ram, initial + added), self._slots()
+            initial = 0 if self.whole else Scenario().ram
+        if not initial:
+            raise xml_error(
+                "Memory size must be specified via <memory> or in the <numa> configuration",
+                "<memory> must exceed the memory devices, or the cells have memory=",
+            )
+        return initial
 
-    def _slots(self) -> int:
-        maximum, dimms = self._one("maxMemory"), sum(one.model == "dimm" for one in self.memory)
-        if maximum is None:
-            return dimms
+    def _maxmem(self, total: int) -> tuple[int | None, int]:
+        """Return the maximum memory (None where there is none) and DIMM slots, as given."""
+        maximum, given = self._one("maxMemory"), self._scaled("maxMemory")
         slots = xml.unsigned(xml.attribute(maximum, ".", "slots") or "0", "<maxMemory slots=>")
-        last = max(filter(None, map(self._dimm_slot, self.memory)), default=0)
-        if dimms and slots <= max(dimms - 1, last):
-            raise BadInput(
-                f"<maxMemory slots='{slots}'> has no slot {max(dimms - 1, last)}: every <memory model='dimm'> needs one"
-            )
-        return slots
-
-    def _maxmem(self, ram: int, total: int) -> int | None:
-        given = self._scaled("maxMemory")
-        if given is None:
-            if self.memory and self.whole:
-                raise BadInput("<maxMemory> is missing: memory devices need it, at least <memory>")
-            return ram + sum(one.aligned for one in self.memory) if self.memory else None
+        if not given:
+            if slots:
+                raise xml_error(
+                    "maximum memory size must be specified when specifying number of memory slots",
+                    "give <maxMemory> a size",
+                )
+            return None, sum(one.is_dimm for one in self.memory)
         if given < total:
-            raise BadInput(
-                f"<maxMemory> is {format_size(given)}: it must be at least RAM and memory devices, {format_size(total)}"
+            raise xml_error(
+                "maximum memory size must be equal or greater than the actual memory size",
+                f"<maxMemory> is {format_size(given)}: RAM and memory devices have {format_size(total)}",
             )
-        return round_up(given, CELL_GRANULE)
+        return given, slots
+
+    def _check_hotplug(self, maxmem: int | None, slots: int, initial: int) -> None:
+        """Check what libvirt does of memory devices together (``qemuDomainDefValidateMemoryHotplug``)."""
+        if maxmem is None:
+            if self.whole:
+                raise unsupported(
+                    "cannot use/hotplug a memory device when domain 'maxMemory' is not defined",
+                    "add <maxMemory>, at least <memory>",
+                )
+            return
+        dimms = [one for one in self.memory if one.is_dimm]
+        for one in self.memory:
+            if one.slot is not None and one.slot >= slots:
+                raise unsupported(
+                    f"memory device slot '{one.slot}' exceeds slots count '{slots}'", "raise slots= of <maxMemory>"
+                )
+            if one.node is None and self.cells and one.model in ("dimm", "nvdimm", "virtio-mem"):
+                raise unsupported(
+                    "target NUMA node needs to be specified for memory device", "give <target> a <node>, such as 0"
+                )
+        if len(dimms) > slots:
+            raise unsupported(
+                f"count of memory devices requiring memory slots '{len(dimms)}' exceeds slots count '{slots}'",
+                "raise slots= of <maxMemory>",
+            )
+        if sum(one.size for one in self.memory) > maxmem - initial:
+            raise unsupported("memory device total size exceeds hotplug space", "raise <maxMemory>")
+
+    def _add_cell(self, initial: int) -> None:
+        """Add the one NUMA cell that memory hot-plug needs (``qemuDomainDefNumaAutoAdd``)."""
+        count = 1 if self.whole else 1 + max(one.node or 0 for one in self.memory)
+        self.cells = (Cell(initial), *(Cell(0) for _ in range(count - 1)))
+        self.backing = Backing.of(self._one("memoryBacking"), self.cells, self._one("numatune"))
 
     # -- memory ---------------------------------------------------------------------------------------------------
 
-    def _hugepage_of(self, node: int) -> int:
-        """Return the page size that ``<hugepages>`` gives to a NUMA node; 4 KiB for none."""
-        huge = next(xml.children(self.backing, "hugepages"), None)
-        if huge is None:
-            return 4 * KiB
-        pages, default = list(huge.findall("page")), 0
-        for one in pages:
-            size = page_of(one.get("size"), one.get("unit"), "<page size=>")
-            nodes = one.get("nodeset")
-            if nodes is None:
-                default = size
-            elif node in _nodeset(nodes):
-                return size
-        return default or (4 * KiB if pages else 2 * MiB)
+    def _share_memory(self) -> None:
+        """Check that vhost-user back ends can map RAM; a piece without a domain gets RAM that they can."""
+        users = [one for one in self.elements if is_vhost_user(one)]
+        if not users or self.backing.is_shared:
+            return
+        if not self.whole and self._one("memoryBacking") is None:
+            self.backing = Backing(self.cells, source="memfd", access="shared")
+            return
+        kinds = {"filesystem": "virtiofs", "interface": "interface"}
+        name = kinds.get(users[0].tag) or users[0].get("type", "")
+        raise unsupported(
+            f"'{name}' requires shared memory",
+            "<memoryBacking> with <source type='memfd'/> and <access mode='shared'/> lets its back end map RAM",
+        )
 
-    def _backend(self, name: str, size: int, page: int, access: str | None, path: str | None = None) -> dict[str, Any]:
-        """Return the ``-object`` that libvirt makes (``qemuBuildMemoryBackendProps``)."""
-        props: dict[str, Any] = {"qom-type": "memory-backend-ram", "id": name}
-        huge = page != 4 * KiB
-        if path is None and self.source == "memfd":
-            props["qom-type"] = "memory-backend-memfd"
-            props |= {"hugetlb": True, "hugetlbsize": page} if huge else {}
-        elif path is not None or huge or access or self.source == "file":
-            props["qom-type"] = "memory-backend-file"
-            huge_path = f"/dev/hugepages{PAGES[page]}/libvirt/qemu"
-            props["mem-path"] = path or (huge_path if huge else f"/var/lib/libvirt/qemu/ram/{name}")
-        if access:
-            props["share"] = access == "shared"
-        return props | ({"prealloc": True} if huge or self.immediate else {}) | {"size": size}
+    def _ram(self, ram: int) -> list[str]:
+        """Return the options for boot RAM; none where it is plain and there is no NUMA."""
+        if not self.cells:
+            props = self.backing.props("pc.ram", ram)
+            return [] if set(props) == {"qom-type", "id", "size"} else ["-object", json.dumps(props)]
+        found = _VERSION.search(self.machine)
+        old = found is not None and (int(found[1]), int(found[2])) <= NUMA_MEM_UNTIL
+        hmat = self.domain.find("cpu/numa/interconnects") is not None or any(
+            True for _ in self.domain.iterfind("cpu/numa/cell/cache")
+        )
+        plain = old and not hmat and all(self.backing.is_plain(node) for node in range(len(self.cells)))
+        options: list[str] = []
+        for number, cell in enumerate(self.cells):
+            size, name = round_up(cell.size, CELL_GRANULE), f"ram-node{number}"
+            node = f"node,nodeid={number}"
+            if plain:
+                options += ["-numa", f"{node},mem={size // MiB}"]
+            elif size or self.whole:
+                backend = self.backing.props(name, size, node=number)
+                options += ["-object", json.dumps(backend), "-numa", f"{node},memdev={name}"]
+            else:
+                options += ["-numa", node]
+        return options
 
-    def _boot_backend(self, ram: int, *, numa: bool) -> dict[str, Any] | None:
-        cell = self.cells[0] if self.cells else None
-        node = 0 if cell is None else xml.unsigned(cell.get("id") or "0", "<cell id=>")
-        access = xml.attribute(cell, ".", "memAccess", ("shared", "private")) or self.access
-        props = self._backend("ram-node0" if numa else "pc.ram", ram, self._hugepage_of(node), access)
-        return None if set(props) == {"qom-type", "id", "size"} and props["qom-type"] == "memory-backend-ram" else props
+    # -- devices --------------------------------------------------------------------------------------------------
 
-    def _memory_devices(self) -> list[str]:
+    def _devices(self, tag: str) -> list[str]:
+        """Return the options for all elements of one kind."""
+        if tag == "memory":
+            return self._memory_devices()
+        if tag == "video":
+            return self._displays()
         argv: list[str] = []
-        taken = [self._dimm_slot(one) for one in self.memory if one.model == "dimm"]
-        twice = next((one for one in taken if one is not None and taken.count(one) > 1), None)
-        if twice is not None:
-            raise BadInput(f"<address type='dimm' slot='{twice}'> is there twice: every DIMM has its own slot")
-        for one in self.memory:
-            if one.node and one.node >= max(1, len(self.cells)) and (self.whole or self.cells):
-                raise BadInput(f"<memory model='{one.model}'> <node> is {one.node}: the NUMA cells end before it")
-            props: dict[str, Any] = {}
-            slot: int | None = None
-            if one.model == "dimm":
-                slot = self._dimm_slot(one)
-                if slot is None:
-                    slot = next(number for number in count() if number not in taken)
-                    taken.append(slot)
-            name = self.aliases.take(one.element, ALIAS_PREFIXES[one.model], slot)
-            backend = self._device_backend(one, f"mem{name}")
-            props = {"driver": "pc-dimm" if slot is not None else f"{one.model}-pci"}
-            if one.model != "virtio-pmem":
-                props["node"] = one.node
-            if one.model == "virtio-mem":
-                block, requested = one.check_virtio_mem()
-                props |= {"block-size": block} | ({"requested-size": requested} if requested else {})
-                backend["reserve"] = False
-                props |= {"prealloc": True} if backend.pop("prealloc", False) else {}
-            props |= {"memdev": backend["id"]}
-            base = one.base("address[@type='dimm']" if slot is not None else "target/address")
-            props |= {"addr" if slot is not None else "memaddr": base} if base else {}
-            dynamic = xml.attribute(one.element, "target", "dynamicMemslots", ("yes", "no"))
-            if dynamic and one.model == "virtio-mem":
-                props["dynamic-memslots"] = dynamic == "yes"
-            props |= {"id": name} | ({} if slot is None else {"slot": slot})
-            argv += ["-object", json.dumps(backend), "-device", self._device(props)]
-        return argv
-
-    @staticmethod
-    def _dimm_slot(one: MemoryElement) -> int | None:
-        value = xml.attribute(one.element, "address[@type='dimm']", "slot")
-        return None if value is None else xml.unsigned(value, "<address slot=>", most=255)
-
-    def _device_backend(self, one: MemoryElement, name: str) -> dict[str, Any]:
-        access = xml.attribute(one.element, ".", "access", ("shared", "private"))
-        if one.model == "virtio-pmem":
-            path = xml.text_of(one.element, "source/path")
-            if not path or access != "shared":
-                raise BadInput("<memory model='virtio-pmem'> needs access='shared' and <source> with a <path>")
-            return self._backend(name, one.aligned, 4 * KiB, access, path)
-        page = xml.text_of(one.element, "source/pagesize")
-        unit = xml.attribute(one.element, "source/pagesize", "unit")
-        size = self._hugepage_of(one.node) if page is None else page_of(page, unit, "<pagesize>")
-        cell = self.cells[one.node] if one.node < len(self.cells) else None
-        access = access or xml.attribute(cell, ".", "memAccess", ("shared", "private")) or self.access
-        return self._backend(name, one.aligned, size, access)
-
-    # -- other devices --------------------------------------------------------------------------------------------
-
-    def _vhost(self, tag: str) -> list[str]:
-        argv: list[str] = []
-        for index, one in enumerate(one for one in self.elements if one.tag == tag):
+        elements = [one for one in self.elements if one.tag == tag]
+        if tag == "hostdev":
+            # network cards that are passed through are devices like these, and come first
+            elements = [one for one in self.elements if _is_passed_nic(one)] + elements
+        elif tag == "interface":
+            elements = [one for one in elements if not _is_passed_nic(one)]
+        for index, one in enumerate(elements):
             prefix, number = ALIAS_PREFIXES[tag], index if tag in COUNTED else None
             if tag == "disk":
                 target = xml.attribute(one, "target", "dev") or ""
                 number = disk_number(target)
                 prefix = prefix if number is not None else f"{target[:2]}-disk"
-            name = self.aliases.take(one, prefix, number)
-            driver = self._vhost_driver(one)
-            if driver.startswith("netdev "):
-                netdev = {"type": driver.removeprefix("netdev "), "id": f"host{name}"}
-                argv += ["-netdev", json.dumps(netdev | ({"vhost": True} if netdev["type"] == "tap" else {}))]
-            elif driver:
-                argv += ["-device", self._device({"driver": driver, "id": name})]
+            elif tag in ("vsock", "pstore", "iommu"):
+                number = 0
+            argv += self._device_options(one, self.aliases.take(one, prefix, number))
         return argv
 
-    def _vhost_driver(self, one: ET.Element) -> str:
-        """Return the QEMU device with a vhost back end that libvirt makes of an element; empty for none."""
-        kind, driver = one.get("type"), next(xml.children(one, "driver"), None)
+    def _device_options(self, one: ET.Element, name: str) -> list[str]:
+        backend: Props | None = None
+        props: Props | None
         match one.tag:
-            case "filesystem":
-                return "vhost-user-fs-pci" if xml.attribute(driver, ".", "type") == "virtiofs" else ""
-            case "disk":
-                return "vhost-user-blk-pci" if kind == "vhostuser" else ""
+            case "interface" if not _is_passed_nic(one):
+                netdev = netdev_props(one, f"host{name}", kvm=self.accel == "kvm")
+                return ["-netdev", json.dumps(netdev), *self._device(nic_props(one, name))]
             case "interface":
-                virtio = (xml.attribute(one, "model", "type") or "").startswith("virtio")
-                kernel = virtio and kind in _TAP and xml.attribute(driver, ".", "name") != "qemu"
-                return "netdev vhost-user" if kind == "vhostuser" else "netdev tap" if self._kvm(kernel) else ""
-            case "video":
-                vga = xml.attribute(one, "model", "primary") != "no"
-                is_vhost = xml.attribute(driver, ".", "name") == "vhostuser"
-                return ("vhost-user-vga" if vga else "vhost-user-gpu-pci") if is_vhost else ""
+                props = hostdev_props(one, name)
             case "hostdev":
-                vhost = kind == "scsi_host" and xml.attribute(one, "source", "protocol") == "vhost"
-                return "vhost-scsi-pci" if vhost else ""
+                props = vhost_props(one, name) or hostdev_props(one, name)
+            case "shmem":
+                backend, props = shmem_props(one, name)
+            case "pstore":
+                backend, props = pstore_props(one, name)
+            case "iommu":
+                props = iommu_props(one, name)
             case _:
-                return "vhost-vsock-pci"
+                props = vhost_props(one, name)
+        options = [] if backend is None else ["-object", json.dumps(backend)]
+        return options + ([] if props is None else self._device(props))
 
-    def _kvm(self, kernel: bool) -> bool:
-        return kernel and self.accel == "kvm"
+    def _displays(self) -> list[str]:
+        argv: list[str] = []
+        for index, one in enumerate(displays(self.elements)):
+            props = display_props(one, self.aliases.take(one, ALIAS_PREFIXES["video"], index), primary=not index)
+            argv += [] if props is None else self._device(props)
+        return argv
+
+    def _memory_devices(self) -> list[str]:
+        argv: list[str] = []
+        slots = dimm_slots(self.memory)
+        for index, one in enumerate(self.memory):
+            slot = slots.get(index)
+            name = self.aliases.take(one.element, ALIAS_PREFIXES[one.model], slot)
+            backend = one.backend(self.backing, f"mem{name}")
+            argv += ["-object", json.dumps(backend)]
+            if one.model != "sgx-epc":
+                argv += self._device(one.device(self.backing, name, f"mem{name}", slot))
+        return argv
 
     # -- past libvirt ---------------------------------------------------------------------------------------------
 
-    def _device(self, props: dict[str, Any]) -> str:
+    def _device(self, props: Props) -> list[str]:
         """Return a ``-device``, changed as ``<qemu:override>`` says (libvirt 8.2)."""
         space = f"{{{xml.QEMU_NAMESPACE}}}"
         for device in self.domain.iter(f"{space}device"):
@@ -376,12 +414,16 @@ class _Domain:
                         props.pop(name, None)
                     else:
                         props[name] = _typed(kind, value, name)
-        return json.dumps(props)
+        return ["-device", json.dumps(props)]
 
     def _passed_through(self) -> list[str]:
         """Return what ``<qemu:commandline>`` appends."""
         space = f"{{{xml.QEMU_NAMESPACE}}}"
         return [one.get("value", "") for one in self.domain.iter(f"{space}arg")]
+
+
+def _is_passed_nic(element: ET.Element) -> bool:
+    return element.tag == "interface" and element.get("type") == "hostdev"
 
 
 def _typed(kind: str | None, value: str, name: str) -> str | int | bool:
@@ -395,14 +437,3 @@ def _typed(kind: str | None, value: str, name: str) -> str | int | bool:
         number = xml.unsigned(value[1:] if negative else value, where, most=(1 << 64) - 1)
         return -number if negative else number
     return value
-
-
-def _nodeset(text: str) -> set[int]:
-    """Read ``0-2,5,^1``; node numbers stay below libvirt's limit."""
-    nodes: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.strip().removeprefix("^").partition("-")
-        low = xml.unsigned(first, f"nodeset {text!r:.60}", most=1023)
-        span = range(low, (xml.unsigned(last, f"nodeset {text!r:.60}", most=1023) if dash else low) + 1)
-        nodes = nodes - set(span) if part.strip().startswith("^") else nodes | set(span)
-    return nodes

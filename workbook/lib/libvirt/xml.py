@@ -12,13 +12,17 @@ from xml.etree import ElementTree as ET
 from workbook.lib.errors import BadInput
 from workbook.lib.size import EXABYTE_LIMIT, KiB
 
+from .refusals import bad_attribute
+
 __all__ = ("QEMU_NAMESPACE", "attribute", "children", "devices", "one", "parse_domain", "scaled", "text_of", "unsigned")
 
 QEMU_NAMESPACE: Final = "http://libvirt.org/schemas/domain/qemu/1.0"
 """Of ``<qemu:commandline>`` and ``<qemu:override>`` (https://libvirt.org/drvqemu.html)."""
 MAX_DEPTH: Final = 64
 MAX_LENGTH: Final = 4 << 20
-_DEVICES: Final = frozenset(("memory", "disk", "filesystem", "interface", "video", "hostdev", "vsock"))
+_DEVICES: Final = frozenset(
+    ("memory", "disk", "filesystem", "interface", "video", "hostdev", "vsock", "shmem", "pstore", "iommu")
+)
 _DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
 _PREFIXES: Final = "kmgtpe"
 
@@ -109,15 +113,15 @@ def attribute(element: ET.Element | None, path: str, name: str, allowed: tuple[s
 
     Raises
     ------
-    BadInput
-        It is none of `allowed`.
+    Refusal
+        It is none of `allowed`, which libvirt does not take.
     """
     found = next(children(element, path), None)
     value = None if found is None else found.get(name)
     if value is not None and allowed and value not in allowed:
         where = path.rpartition("/")[2]
         tag = element.tag if where == "." and element is not None else where
-        raise BadInput(f"<{tag} {name}={value!r:.60}>: allowed are {', '.join(allowed)}")
+        raise bad_attribute(tag, name, value, allowed)
     return value
 
 

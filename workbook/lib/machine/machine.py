@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from workbook.lib.boards.pc import pc_layout
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort, BadInput, Refusal, WorkbookError
-from workbook.lib.libvirt import writer as libvirt
+from workbook.lib.libvirt import read_domain, write_domain
 from workbook.lib.memory.flatview import FlatView
 from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.qemu_args import reader as cmdline
@@ -177,7 +177,7 @@ class Machine:
             QEMU would refuse it.
         """
         rules = get(rules)
-        scenario = libvirt.read_domain(xml, rules=rules, vhost_slots=vhost_slots)
+        scenario = read_domain(xml, rules=rules, vhost_slots=vhost_slots)
         if kvm_slots is not None:
             scenario = replace(scenario, kvm_slots=kvm_slots)
         return cls(replace(scenario, rules=rules.name), rules, vhost_slots=vhost_slots)
@@ -188,7 +188,7 @@ class Machine:
 
     def libvirt_xml(self) -> str:
         """Return the libvirt domain XML that makes the machine, before anything has happened to it."""
-        return libvirt.write_domain(self.scenario, self.rules)
+        return write_domain(self.scenario, self.rules)
 
     # -- what it looks like ---------------------------------------------------------------------------------------
 
