@@ -145,7 +145,7 @@ def _realize(
             spec,
             backend,
             addr,
-            dynamic=bool(_wants_dynamic(machine, spec)) and not decision.direct,
+            dynamic=machine.rules.qemu.dynamic_memslots and not decision.direct,
             machine_version=_machine_version(machine),
             prealloc_memdev=not machine.rules.qemu.refuses_prealloc_memdev,
         )
