@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from workbook.lib.consumers.vhost_backend import GlobalVhostCount, KindVhostCount, PerDeviceVhostCount
-from workbook.lib.errors import BadInput
+from workbook.lib.errors import BadInput, Refusal
+from workbook.lib.machine import Machine
 from workbook.lib.rules import DEFAULT, NEWEST, QEMU_RELEASES, RULE_SETS, Budget, behaviour_of, changes_between, get
 from workbook.lib.rules.behaviour import CHANGES, OLDEST, QemuBehaviour, Version
 from workbook.lib.size import GiB, TiB
@@ -72,6 +73,23 @@ def test_oldest_machine_type(version: str, chipset: str, oldest: tuple[int, int]
     assert qemu.has_machine(chipset, oldest)
     assert not qemu.has_machine(chipset, (oldest[0], oldest[1] - 1))
     assert not qemu.has_machine(chipset, (qemu.version[0] + 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("rules", "machine", "named"),
+    [
+        ("qemu-11", "pc-q35-3.1", ': "pc-q35-3.1"'),
+        ("qemu-10.0", "pc-q35-11.9", ': "pc-q35-11.9"'),
+        ("qemu-10.0", "pc-i440fx-2.3", ': "pc-i440fx-2.3"'),
+        ("qemu-7.2", "pc-q35-8.0", ""),
+    ],
+)
+def test_machine_types_that_are_not_there(rules: str, machine: str, named: str) -> None:
+    """Too old or too new for a release: refused before anything else; a policy alone takes it."""
+    with pytest.raises(Refusal) as refusal:
+        Machine.from_qemu_args(["-machine", machine, "-m", "1G"], rules=rules)
+    assert refusal.value.message == f"unsupported machine type{named}\nUse -machine help to list supported machines"
+    Machine.from_qemu_args(["-machine", machine, "-m", "1G"], rules="rfc-2021")
 
 
 @given(old=VERSIONS, new=VERSIONS)

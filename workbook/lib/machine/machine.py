@@ -84,6 +84,8 @@ class Machine:
             raise BadInput(f"a machine is made of a Scenario, not of {scenario!r:.60}: see Machine.from_qemu_args")
         self.scenario = scenario
         self.rules = get(rules if rules is not None else scenario.rules)
+        if self.rules.is_release and scenario.machine_version:
+            self.rules.qemu.check_machine(scenario.chipset, scenario.machine_version)
         self.board = pc_layout(scenario)
         self.bus = DeviceMemoryBus(self.board, self.rules)
         self.backends: dict[str, MemoryBackend] = {}

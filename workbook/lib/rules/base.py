@@ -31,10 +31,13 @@ class RuleSet(MemslotPolicy):
         By which it is chosen and shown; the class's where it gives none.
     about
         One line about it.
+    is_release
+        It stands for a QEMU release, which has some machine types and not others; a policy alone takes any.
     """
 
     name: str
     about: str = ""
+    is_release: bool = False
     qemu: QemuBehaviour = behaviour_of((10, 0, 12))
     """Of the default rule set, so that a policy of one's own is compared in the same QEMU."""
 

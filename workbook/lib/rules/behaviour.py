@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from workbook.lib.consumers.vhost_backend import GlobalVhostCount, KindVhostCount, PerDeviceVhostCount, VhostCount
-from workbook.lib.errors import BadInput
+from workbook.lib.errors import BadInput, Refusal
 
 from .accounting import BEFORE_RESERVATIONS, MemslotAccounting
 
@@ -90,6 +90,8 @@ class QemuBehaviour:
         QEMU's array of KVM memslots grows on demand; before, it had the maximum from the start.
     libvhost_user_slots
         Memslots that back ends take which are built on this QEMU's libvhost-user.
+    names_unsupported_machine
+        The refusal of a machine type that it does not have names it.
     ram_size_words
         What it says to RAM that is larger than it can address.
     s390x_virtio_mem
@@ -123,6 +125,7 @@ class QemuBehaviour:
     wakeup_keeps_memory: bool = False
     kvm_slots_grow: bool = False
     libvhost_user_slots: int = 32
+    names_unsupported_machine: bool = False
     ram_size_words: str = "ram size too large"
     s390x_virtio_mem: bool = False
 
@@ -142,6 +145,24 @@ class QemuBehaviour:
     def has_machine(self, chipset: str, machine_version: tuple[int, int]) -> bool:
         """Tell whether this QEMU has the machine type of that chipset (``q35``, ``pc``) and version."""
         return self.oldest_machine.get(chipset, (0, 0)) <= machine_version <= self.version[:2]
+
+    def check_machine(self, chipset: str, machine_version: tuple[int, int]) -> None:
+        """Check that this QEMU has a machine type (``select_machine``, system/vl.c).
+
+        Raises
+        ------
+        Refusal
+            It has no longer, or not yet.
+        """
+        if self.has_machine(chipset, machine_version):
+            return
+        name = "pc-{}-{}.{}".format({"pc": "i440fx"}.get(chipset, chipset), *machine_version)
+        oldest, (major, minor, _) = self.oldest_machine[chipset], self.version
+        named = f': "{name}"' if self.names_unsupported_machine else ""
+        raise Refusal(
+            f"unsupported machine type{named}\nUse -machine help to list supported machines",
+            f"QEMU {major}.{minor} has {chipset} from {oldest[0]}.{oldest[1]} to {major}.{minor}",
+        )
 
 
 def _next_release(version: tuple[int, int]) -> tuple[int, int]:
@@ -324,6 +345,13 @@ CHANGES: Final = (
         value=True,
         for_users="QEMU's own array of KVM memslots takes memory only as it grows.",
         source="accel/kvm/kvm-all.c, commit 5504a81261",
+    ),
+    Change(
+        since=(10, 0, 0),
+        field="names_unsupported_machine",
+        value=True,
+        for_users="The refusal of a machine type that is not there names it.",
+        source="system/vl.c; compared: QEMU 7.2 and 10.0",
     ),
     Change(
         since=(10, 0, 0),

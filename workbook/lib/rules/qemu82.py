@@ -23,7 +23,7 @@ class DynamicMemslots(RuleSet):
     qemu
         8.2 or newer; None: that of the default rule set.
     name
-        None: the class's.
+        Of a release; None: the class's.
     """
 
     name = "dynamic-memslots"
@@ -36,7 +36,7 @@ class DynamicMemslots(RuleSet):
     def __init__(self, qemu: QemuBehaviour | None = None, name: str | None = None) -> None:
         super().__init__(qemu)
         if name is not None:
-            self.name = name
+            self.name, self.is_release = name, True
 
     def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:
         """Off unless asked for."""

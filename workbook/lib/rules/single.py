@@ -35,4 +35,4 @@ class BeforeDynamicMemslots(Single):
 
     def __init__(self, qemu: QemuBehaviour, name: str) -> None:
         super().__init__(qemu)
-        self.name = name
+        self.name, self.is_release = name, True
