@@ -25,6 +25,7 @@ def assert_is_the_machines(picture: Layout, vm: Machine) -> None:
     assert picture.rules == vm.rules.name
     assert (picture.base, picture.size) == (vm.board.device_memory_base, vm.board.device_memory_size)
     assert picture.view == vm.view
+    assert picture.exposed == vm.exposed == sum(shown.exposed for shown in picture.devices)
     assert picture.memslot_sizes == tuple(one.size for one in vm.view)
     assert picture.memslot_bases == tuple(one.start for one in vm.view)
     for shown, one in zip(picture.devices, sorted(vm.devices, key=lambda one: one.addr), strict=True):
@@ -38,6 +39,10 @@ def assert_is_the_machines(picture: Layout, vm: Machine) -> None:
         plugged = sum(slot.plugged for slot in memslots)
         assert shown.plugged_size == plugged == sum(end - start for start, end in shown.plugged)
         assert shown.mapped_size == sum(slot.size for slot in memslots if slot.mapped)
+        if one.virtio_mem:
+            assert shown.exposed == sum(slot.size - slot.plugged for slot in memslots if slot.mapped)
+        else:
+            assert shown.exposed == 0
         assert shown.mapped_size == sum(part.size for part in vm.view if part.region.name == one.backend.id)
         if one.virtio_mem is None:
             assert (shown.requested_size, shown.usable_region_size, shown.block_size) == (one.size, one.size, 0)

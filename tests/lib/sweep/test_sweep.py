@@ -24,6 +24,7 @@ from workbook.lib.sweep import (
     Verdict,
     after,
     chunks,
+    exposure,
     flips,
     metadata,
     sweep,
@@ -334,3 +335,14 @@ def test_metadata() -> None:
     assert metadata("single", grid, host, plugged=0).tolist() == [host.metadata([500 * GiB]).total]
     with pytest.raises(BadInput, match=r"plugged 1\.5 .* 0 to 1"):
         metadata("single", grid, host, plugged=1.5)
+
+
+def test_exposure() -> None:
+    """A tenth of 500 GiB is plugged: the rest of its last memslot is exposed, with one memslot 450 GiB."""
+    grid = Grid(region_size=500 * GiB, device_memory_size=500 * GiB, kvm_max=32764, kvm_free=32755)
+    assert exposure("qemu-10.0", grid, plugged=0.1).tolist() == [26 * 2000 * MiB - 50 * GiB]
+    assert exposure("single", grid, plugged=0.1).tolist() == [450 * GiB]
+    assert exposure("single", grid, plugged=0).tolist() == [500 * GiB]
+    assert exposure("qemu-10.0", grid, plugged=0).tolist() == [0]
+    # the RFC maps the whole usable region, 256 MiB beyond the request
+    assert exposure("rfc-2021", grid, plugged=0.1).tolist() == [GiB]

@@ -108,6 +108,11 @@ class Outcome:
         """Memslots that memory devices may map."""
         return sum(one.decision.count for one in self.layout.devices) if self.layout else 0
 
+    @property
+    def exposed(self) -> int:
+        """Bytes that the guest can touch though they are not plugged."""
+        return self.layout.exposed if self.layout else 0
+
     def summary(self) -> str:
         """Return one stable line with the numbers."""
         if self.layout is None or (self.problem and not self.layout.devices):

@@ -230,6 +230,11 @@ class Machine:
         return self.consumers.budget
 
     @property
+    def exposed(self) -> int:
+        """Bytes that are mapped into the guest and not plugged, over all virtio-mem devices."""
+        return sum(one.virtio_mem.exposed for one in self.devices if one.virtio_mem)
+
+    @property
     def picture(self) -> Layout:
         """What the machine looks like now, as an immutable value (`snapshot`)."""
         return snapshot(self)

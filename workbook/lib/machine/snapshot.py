@@ -74,6 +74,8 @@ class DeviceLayout:
         Guest-physical start and bytes.
     requested_size, usable_region_size, plugged_size, block_size
         Of virtio-mem, bytes; for other devices the whole size (block size 0).
+    exposed
+        Bytes of a virtio-mem device that are mapped and not plugged: the guest can touch them all the same.
     decision
         How its RAM is cut.
     mapped
@@ -91,6 +93,7 @@ class DeviceLayout:
     usable_region_size: int
     plugged_size: int
     block_size: int
+    exposed: int
     decision: Decision
     mapped: Sequence[int]
     plugged: tuple[tuple[int, int], ...]
@@ -109,6 +112,7 @@ class DeviceLayout:
             usable_region_size=device.usable_region_size if device else one.size,
             plugged_size=device.size if device else one.size,
             block_size=device.block_size if device else 0,
+            exposed=device.exposed if device else 0,
             decision=one.decision,
             mapped=device.mapped if device else (0,),
             plugged=tuple(device.plugged.extents()) if device else ((0, one.size),),
@@ -172,6 +176,11 @@ class Layout:
     warnings: tuple[str, ...]
     root: MemoryRegion | None = None
     accelerators: tuple[str, ...] = ()
+
+    @property
+    def exposed(self) -> int:
+        """Bytes of all virtio-mem devices that are mapped and not plugged."""
+        return sum(one.exposed for one in self.devices)
 
     @property
     def memslot_sizes(self) -> tuple[int, ...]:

@@ -171,6 +171,18 @@ class VirtioMemDevice:
         """Plugged bytes, ``size`` in QMP."""
         return self.plugged.size
 
+    @property
+    def exposed(self) -> int:
+        """Bytes that the guest can touch though they are not plugged: mapped, and no block of them is plugged."""
+        mapped = set(self.mapped)
+        plugged = 0
+        for start, end in self.plugged.extents():
+            for index in self.decision.slots(start, end):
+                if index in mapped:
+                    offset = self.decision.offset(index)
+                    plugged += min(end, offset + self.decision.size(index)) - max(start, offset)
+        return self.decision.total(self.mapped) - plugged
+
     def remap(self, moment: Remap) -> None:
         """Let the rule set look at which slots are to be mapped, if `moment` is one at which it does."""
         if moment in self.rules.remap_on and not self.decision.direct:

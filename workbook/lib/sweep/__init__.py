@@ -16,7 +16,7 @@ is done in QEMU's order, as the scalar model does it.
 from .evaluation import CHUNK, Chunk, chunks, sweep
 from .forms import VECTOR_FORMS, VectorForm
 from .grid import ABSENT, LARGEST_SIZE, Grid, Point
-from .metadata import metadata
+from .metadata import exposure, metadata
 from .result import Result, Verdict, after, flips
 
 __all__ = (
@@ -32,6 +32,7 @@ __all__ = (
     "Verdict",
     "after",
     "chunks",
+    "exposure",
     "flips",
     "metadata",
     "sweep",

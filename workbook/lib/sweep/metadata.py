@@ -1,5 +1,6 @@
-"""KVM's metadata over a grid: what the memslots cost that are mapped once part of every device is plugged."""
+"""What is mapped once part of every device is plugged, over a grid: KVM's metadata for it, and what is exposed."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +13,7 @@ from workbook.lib.size import round_up
 
 from .grid import Grid, Ints, Point
 
-__all__ = ("metadata",)
+__all__ = ("exposure", "metadata")
 
 
 def metadata(rules: RuleSet | str, grid: Grid, host: KvmHost, *, plugged: float) -> Ints:
@@ -32,23 +33,40 @@ def metadata(rules: RuleSet | str, grid: Grid, host: KvmHost, *, plugged: float)
     BadInput
         The share is not from 0 to 1, or a memslot is larger than KVM takes.
     """
+    return _column(rules, grid, plugged, lambda device: _cost(device, host))
+
+
+def exposure(rules: RuleSet | str, grid: Grid, *, plugged: float) -> Ints:
+    """Return the bytes of each device that are mapped and not plugged, which the guest can touch all the same.
+
+    Parameters and errors as for `metadata`.
+    """
+    return _column(rules, grid, plugged, lambda device: device.exposed)
+
+
+def _column(rules: RuleSet | str, grid: Grid, plugged: float, value: Callable[[VirtioMemDevice], int]) -> Ints:
     if not 0 <= plugged <= 1:
         raise BadInput(f"plugged {plugged!r} is a share of the device: give a number from 0 to 1")
-    rules = get(rules)
-    costs = [_cost(rules, point, host, plugged) for point in grid.points()]
-    return np.array(costs, np.int64).reshape(grid.shape)
+    chosen = get(rules)
+    return np.array([value(_device(chosen, point, plugged)) for point in grid.points()], np.int64).reshape(grid.shape)
 
 
-def _cost(rules: RuleSet, point: Point, host: KvmHost, plugged: float) -> int:
+def _device(rules: RuleSet, point: Point, plugged: float) -> VirtioMemDevice:
+    """Return the device of a point with a share of it plugged from its start."""
     dynamic = rules.is_dynamic(dynamic_memslots=True)
     decision = rules.decide(*point) if dynamic else rules.whole(point.region_size)
     block_size = point.block_size or default_block_size(HOST_PAGE)
     size = min(round_up(int(plugged * point.region_size), block_size), point.region_size)
     device = VirtioMemDevice(rules, decision, block_size, addr=0, region_size=point.region_size, requested_size=size)
     device.plug(0, size)
+    return device
+
+
+def _cost(device: VirtioMemDevice, host: KvmHost) -> int:
     if not device.mapped:
         return 0
     *others, last = device.mapped
+    decision = device.decision
     return len(others) * _of_slot(host, decision.memslot_size) + _of_slot(host, decision.size(last))
 
 
