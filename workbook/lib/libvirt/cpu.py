@@ -1,8 +1,8 @@
 """``<cpu>``: which CPU model QEMU gets, and how many physical address bits.
 
 Source: src/qemu/qemu_command.c (``qemuBuildCpuModelArgStr``, ``qemuBuildCpuCommandLine``), src/conf/cpu_conf.c and
-src/qemu/qemu_validate.c (``qemuValidateDomainDefCpu``), libvirt 11.3. CPU features are left out: they change neither
-address bits nor the vendor.
+src/qemu/qemu_validate.c (``qemuValidateDomainDefCpu``), libvirt 11.3. Of the CPU features those are passed
+on that the model looks at.
 """
 
 from typing import Final
@@ -15,14 +15,16 @@ from .refusals import unsupported
 
 __all__ = ("HOST_MODEL", "cpu_option")
 
+FEATURES: Final = ("lm", "apic")
+"""Long mode decides the address bits, the APIC whether KVM has an option ROM for it."""
 MODES: Final = ("custom", "host-model", "host-passthrough", "maximum")
 HOST_MODEL: Final = "qemu64"
 """Stands for what libvirt makes of ``host-model``: a named model, that is 40 address bits; under KVM the vendor is the
 host's with every model."""
 
 
-def cpu_option(cpu: ET.Element | None, *, i686: bool = False) -> str:
-    """Return the value of ``-cpu``.
+def cpu_option(cpu: ET.Element | None, *, default: str = "qemu64") -> str:
+    """Return the value of ``-cpu``; `default` is the model where none is named.
 
     Raises
     ------
@@ -31,15 +33,24 @@ def cpu_option(cpu: ET.Element | None, *, i686: bool = False) -> str:
     BadInput
         A number that cannot be read, or a name that is none.
     """
-    default = "qemu32" if i686 else "qemu64"
     mode = xml.attribute(cpu, ".", "mode", MODES) or "custom"
     names = {"host-model": HOST_MODEL, "host-passthrough": "host", "maximum": "max"}
     named = xml.text_of(cpu, "model") if mode == "custom" else None
+    if named and xml.attribute(cpu, ".", "match", ("minimum", "exact", "strict")) == "minimum":
+        # the host's model with what it has beyond the named one
+        named = HOST_MODEL
     vendor = xml.attribute(cpu, "model", "vendor_id") if named else None
-    words = [names.get(mode) or named or default, *([f"vendor={vendor}"] if vendor else []), *_address_bits(cpu)]
+    words = [names.get(mode) or named or default, *([f"vendor={vendor}"] if vendor else []), *_features(cpu)]
+    words += _address_bits(cpu)
     if any("," in one for one in words):
         raise BadInput(f"<cpu> names {words[0]!r:.60} {vendor or ''}: no CPU model or vendor has a comma")
     return ",".join(words)
+
+
+def _features(cpu: ET.Element | None) -> list[str]:
+    found = {one.get("name"): one.get("policy", "require") for one in xml.children(cpu, "feature")}
+    switch = {"force": "on", "require": "on", "disable": "off", "forbid": "off"}
+    return [f"{name}={switch[found[name]]}" for name in FEATURES if found.get(name) in switch]
 
 
 def _address_bits(cpu: ET.Element | None) -> list[str]:

@@ -353,8 +353,8 @@ def _video_memory(model: ET.Element, one: PciDevice) -> None:
         if shown is not None and value.isascii() and value.isdigit() and len(value) < 16:
             number = int(value) * units[name] if name in units else int(value) // KiB
             model.set(shown, str(number))
-        elif name == "blob" and value in ("on", "true"):
-            model.set("blob", "on")
+        elif name == "blob":
+            model.set("blob", "on" if value in ("on", "true") else "off")
 
 
 def text_element(parent: ET.Element, tag: str, text: str, **attributes: str) -> ET.Element:

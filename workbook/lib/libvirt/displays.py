@@ -78,8 +78,8 @@ def display_props(element: ET.Element, name: str, *, primary: bool) -> Props | N
         props["vgamem_mb"] = vram // MiB
     elif kind == "bochs":
         props["vgamem"] = vram
-    elif kind == "virtio" and xml.attribute(element, "model", "blob") == "on":
-        props["blob"] = True
+    elif kind == "virtio" and xml.attribute(element, "model", "blob", ("on", "off")):
+        props["blob"] = xml.attribute(element, "model", "blob") == "on"
     return props
 
 

@@ -92,6 +92,11 @@ class MemoryElement:
         return round_up(self.size, MODULE_GRANULE)
 
     @property
+    def mapped(self) -> int:
+        """Bytes of guest addresses that it takes: the label area of an NVDIMM is not mapped."""
+        return self.size - (self.scaled("target/label/size") if self.model == "nvdimm" else 0)
+
+    @property
     def is_dimm(self) -> bool:
         """Whether it takes a DIMM slot."""
         return self.model in SLOT_MODELS
@@ -294,8 +299,7 @@ def _check_kinds(memory: Sequence[MemoryElement]) -> None:
 
 
 def _check_conflict(one: MemoryElement, memory: Sequence[MemoryElement]) -> None:
-    start = one.base
-    end = start + one.size
+    start, end = one.base, one.base + one.mapped
     for other in memory:
         if other is one:
             continue
@@ -304,7 +308,7 @@ def _check_conflict(one: MemoryElement, memory: Sequence[MemoryElement]) -> None
                 f"memory device slot '{one.slot}' is already being used by another memory device",
                 "give every DIMM a slot of its own",
             )
-        behind = other.base + other.size
+        behind = other.base + other.mapped
         if start and other.base and start < behind and other.base < end:
             raise unsupported(
                 f"memory device address [{start:#x}:{end:#x}] overlaps with other memory device ({other.base:#x})",

@@ -19,7 +19,8 @@ TAP_TYPES: Final = ("network", "bridge", "ethernet", "direct")
 
 
 def _model(element: ET.Element) -> str:
-    return xml.attribute(element, "model", "type") or DEFAULT_MODEL
+    default = "virtio" if element.get("type") in ("vdpa", "vhostuser") else DEFAULT_MODEL
+    return xml.attribute(element, "model", "type") or default
 
 
 def _queues(element: ET.Element) -> int:
@@ -51,9 +52,11 @@ def netdev_props(element: ET.Element, name: str, *, kvm: bool) -> Props:
     return {"type": "user", "id": name}
 
 
-def nic_props(element: ET.Element, name: str) -> Props:
-    """Return the ``-device``; `name` is its id."""
+def nic_props(element: ET.Element, name: str) -> Props | None:
+    """Return the ``-device``, `name` is its id; None for a card that is not on PCI."""
     model = _model(element)
+    if model == "usb-net":
+        return None
     driver = f"virtio-net-pci{model.removeprefix('virtio')}" if model.startswith("virtio") else model
     props: Props = {"driver": driver, "netdev": f"host{name}", "id": name}
     queues = _queues(element)

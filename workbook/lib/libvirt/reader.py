@@ -189,8 +189,8 @@ class _Domain:
         cpu = self._one("cpu")
         if not self.whole and cpu is None:
             return []
-        i686 = xml.attribute(self._one("os/type"), ".", "arch") == "i686"
-        return ["-cpu", cpu_option(cpu, i686=i686)]
+        # the default model is the emulator's, whatever the guest's architecture is
+        return ["-cpu", cpu_option(cpu, default="qemu32" if self._program().endswith("i386") else "qemu64")]
 
     # -- sizes ----------------------------------------------------------------------------------------------------
 
@@ -313,7 +313,8 @@ class _Domain:
         """Return the options for boot RAM; none where it is plain and there is no NUMA."""
         if not self.cells:
             props = self.backing.props("pc.ram", ram)
-            return [] if set(props) == {"qom-type", "id", "size"} else ["-object", json.dumps(props)]
+            plain = props == {"qom-type": "memory-backend-ram", "id": "pc.ram", "size": ram}
+            return [] if plain else ["-object", json.dumps(props)]
         found = _VERSION.search(self.machine)
         old = found is not None and (int(found[1]), int(found[2])) <= NUMA_MEM_UNTIL
         hmat = self.domain.find("cpu/numa/interconnects") is not None or any(
@@ -365,7 +366,8 @@ class _Domain:
         match one.tag:
             case "interface" if not _is_passed_nic(one):
                 netdev = netdev_props(one, f"host{name}", kvm=self.accel == "kvm")
-                return ["-netdev", json.dumps(netdev), *self._device(nic_props(one, name))]
+                card = nic_props(one, name)
+                return ["-netdev", json.dumps(netdev), *([] if card is None else self._device(card))]
             case "interface":
                 props = hostdev_props(one, name)
             case "hostdev":
@@ -385,6 +387,11 @@ class _Domain:
         argv: list[str] = []
         for index, one in enumerate(displays(self.elements)):
             props = display_props(one, self.aliases.take(one, ALIAS_PREFIXES["video"], index), primary=not index)
+            if props is not None and props.get("blob") is True and self.backing.source != "memfd":
+                raise unsupported(
+                    "'blob' support for virtio-gpu devices requires a memfd memory backend",
+                    "add <source type='memfd'/> to <memoryBacking>",
+                )
             argv += [] if props is None else self._device(props)
         return argv
 
