@@ -1,8 +1,9 @@
 """The real QEMU as a judge, for every room's tests."""
 
 import os
+import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,17 @@ from workbook.live.qemu.binary import QemuBinary, QemuMissing, find_qemu
 # a busy machine is no failure
 settings.register_profile("workbook", deadline=None)
 settings.load_profile("workbook")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Children of a background job inherit that it ignores SIGINT; those that tests interrupt must not."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
 
 Ask = Callable[..., tuple[str, str]]
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from workbook.charts import OutcomeCharts
+from workbook.lib.actions import RequestSize, Settle
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.scenario import Action
 from workbook.lib.size import TiB
 
 
 def test_explorer_recomputation_with_1024_memslots(benchmark: Any) -> None:
     """One recomputation of the explorer: the model, its texts and the data of every chart, 1,024 mapped slots."""
-    everything = (Action(op="request_size", dev="vm0", size=TiB), Action(op="settle", dev="vm0"))
+    everything = (RequestSize(dev="vm0", size=TiB), Settle(dev="vm0"))
     scenario = replace(PRESETS["one-tib"].scenario, actions=everything)
     charts = OutcomeCharts()
 

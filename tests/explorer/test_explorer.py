@@ -14,13 +14,14 @@ from workbook.explorer import Explorer
 from workbook.explorer.controls import CUSTOM, DIFFERS
 from workbook.explorer.explorer import CHOOSE
 from workbook.explorer.outcome_view import Theme
+from workbook.lib.actions import Settle
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
 from workbook.lib.explore.settings import SETTINGS, requested
 from workbook.lib.rules import RULE_SETS
 from workbook.lib.rules.base import Budget, RuleSet, Trace
-from workbook.lib.scenario import Action, Scenario
+from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB, MiB, TiB
 
 SIZES = [name for name, one in SETTINGS.items() if one.kind == "size"]
@@ -548,7 +549,7 @@ def test_one_device_is_turned_of_several() -> None:
     assert [SETTINGS["device_size"].get(explorer.scenario, one) for one in ("vm0", "vm1")] == [500 * GiB, 100 * GiB]
     assert [requested(explorer.scenario, one) for one in ("vm0", "vm1")] == [0, 3 * GiB]
     click(explorer.buttons["settle"])
-    assert explorer.scenario.actions[-1] == Action(op="settle", dev="vm1")
+    assert explorer.scenario.actions[-1] == Settle(dev="vm1")
     check(explorer)
     parts(explorer, "devices")[0].value = "1"
     assert explorer.panel.device is None

@@ -19,10 +19,11 @@ from workbook.lib.machine.machine import Machine
 from workbook.lib.memory.flatview import render
 from workbook.lib.memory.mtree import flat_lines, read_flat, read_tree, tree_lines
 from workbook.lib.qemu_args.reader import device_from_properties, read_argv, write_argv
-from workbook.lib.recording.player import load, predict
+from workbook.lib.recording import predict
 from workbook.lib.rules import get
-from workbook.lib.scenario import Action, Scenario
+from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB, MiB
+from workbook.recordings.files import load
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
 fuzz = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -172,11 +173,38 @@ def test_flat_text(text: str) -> None:
         assert read_flat(flat_lines(view)) == view
 
 
-ACTIONS = tuple(
-    Action(op=op, dev=dev, offset=offset, size=size)
-    for op in "plug unplug unplug_all state request_size settle reset device_del vhost_start x".split()
-    for dev in ("dev0", "dev1", None)
-    for offset, size in ((0, 2 * MiB), (GiB, GiB), (1, 0), (0, (1 << 64) - 1))
+_MEMORY = {"qom-type": "memory-backend-ram", "id": "hot", "size": GiB}
+_ON_DEVICES = tuple(
+    {"op": op, "dev": dev, **more}
+    for dev in ("dev0", "dev1")
+    for op, more in (
+        *((op, {}) for op in "unplug_all settle device_reset driver_start vhost_start".split()),
+        *(
+            (op, {"offset": offset, "size": size})
+            for op in ("plug", "unplug", "state")
+            for offset, size in ((0, 2 * MiB), (GiB, GiB), (1, 0), (0, (1 << 64) - 1))
+        ),
+        *(("request_size", {"size": size}) for size in (0, 2 * MiB, -1, (1 << 64) - 1)),
+        ("driver_start", {"unplugged_inaccessible": False}),
+        ("raw", {"type": 9}),
+        ("raw", {"type": 0, "gpa": 6 * GiB, "nb_blocks": 3}),
+        ("qom_set", {"property": "size", "value": 3}),
+        ("qom_set", {"property": "requested-size", "value": "x"}),
+    )
+)
+ACTIONS = (
+    *_ON_DEVICES,
+    {"op": "reset"},
+    {"op": "dance"},
+    {"op": "plug"},
+    {"op": "device_del", "id": "dev0"},
+    {"op": "device_add", "driver": "virtio-mem-pci", "id": "hot0", "props": {"memdev": "hot"}, "object": _MEMORY},
+    {"op": "device_add", "driver": "pc-dimm", "props": {"memdev": "hot"}, "object": _MEMORY},
+    {"op": "device_add", "driver": "vhost-user-fs-pci", "id": "hot1", "props": {"chardev": "c"}, "vhost_slots": 9},
+    {"op": "object_add", "object": _MEMORY},
+    {"op": "migrate", "to": "nowhere"},
+    {"op": "migrate_cancel"},
+    {"op": "migrate_incoming", "source": [{"op": "request_size", "dev": "dev0", "size": GiB}]},
 )
 
 
@@ -185,10 +213,7 @@ def saved(draw: st.DrawFn) -> Any:
     """A saved scenario with actions, as plain JSON."""
     scenario = draw(scenarios())
     data = json.loads(scenario.to_json())
-    data["actions"] = [
-        {"op": one.op, "dev": one.dev, "offset": one.offset, "size": one.size}
-        for one in draw(st.lists(st.sampled_from(ACTIONS), max_size=5))
-    ]
+    data["actions"] = draw(st.lists(st.sampled_from(ACTIONS), max_size=5))
     data["rules"] = draw(st.sampled_from(RULES))
     return data
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from strategies import scenarios
 
+from workbook.lib.actions import Plug, Reset
 from workbook.lib.errors import BadInput
-from workbook.lib.scenario import Action, Dimm, MemoryBackend, Pmem, Scenario, VhostDevice, VirtioMem
+from workbook.lib.scenario import Dimm, MemoryBackend, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB
 
 FULL = Scenario(
@@ -22,7 +23,7 @@ FULL = Scenario(
         Pmem(id="p", memdev="mem2"),
         VhostDevice(id="vu0", slots=64),
     ),
-    actions=(Action(op="plug", dev="vm0", size=2 * MiB), Action(op="reset")),
+    actions=(Plug(dev="vm0", size=2 * MiB), Reset()),
 )
 
 
@@ -113,7 +114,7 @@ def test_alignment(kind: Any, page_size: int, alignment: int) -> None:
         ('{"backends": [{"id": "m"}]}', "scenario.backends[0] lacks the field 'size'"),
         ('{"backends": [{"id": "m", "size": 1, "page_size": 3000}]}', "memory backend 'm': page_size is 3000"),
         ('{"backends": [{"id": "m", "size": 1, "page_size": 0}]}', "memory backend 'm': page_size is 0"),
-        ('{"actions": [{"op": "plug", "size": -1}]}', "action 'plug': size is out of range"),
+        ('{"actions": [{"op": "plug", "dev": "a", "size": -1}]}', "action 'plug': size is out of range"),
     ],
 )
 def test_bad_json(text: str, line: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workbook.lib.recording.archive import read_all
+from workbook.recordings.files import read_all
 from workbook.tools.pack import main
 
 

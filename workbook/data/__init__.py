@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from workbook.lib.cost.measurements import MeasuredHost
 from workbook.lib.errors import BadInput
-from workbook.lib.recording.archive import read_all
+from workbook.lib.recording import RecordingJson
+from workbook.recordings.files import read_all
 
 __all__ = ("FOLDER", "cover_letter", "measurements", "recordings")
 
@@ -34,7 +35,7 @@ def cover_letter(step: str) -> str:
     return path.read_text(encoding="utf-8").rstrip("\n")
 
 
-def recordings() -> Iterator[dict[str, Any]]:
+def recordings() -> Iterator[RecordingJson]:
     """Yield every recorded run of a real QEMU (`workbook.lib.recording` says what is in one)."""
     for _name, recording in read_all([FOLDER / "recordings"]):
         yield recording

@@ -5,14 +5,14 @@ one, a report embeds one. `workbook.lib.machine.Machine` brings it to life.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
-from types import UnionType
-from typing import Any, ClassVar, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import ClassVar, Final, Literal
 
+from .actions import Action
 from .errors import BadInput
 from .host import Host
+from .json_codec import from_json, to_json
 from .size import GiB, KiB, MiB
 
 __all__ = (
@@ -51,7 +51,7 @@ _VIRTIO_MEM_RANGES: Final = {
 }
 
 
-def _check_range(name: str, value: Any, most: int, *, least: int = 0) -> None:
+def _check_range(name: str, value: object, most: int, *, least: int = 0) -> None:
     if value is None:
         return
     if not isinstance(value, Integral):
@@ -223,7 +223,6 @@ class VhostDevice:
 
 
 Device = VirtioMem | Dimm | Nvdimm | Pmem | VhostDevice
-_DEVICES: Final[dict[str, type[Device]]] = {one.type: one for one in (VirtioMem, Dimm, Nvdimm, Pmem, VhostDevice)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,24 +291,6 @@ class Cpu:
     host_phys_bits: bool | None = None
     host_phys_bits_limit: int | None = None
     features: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """One thing that happens to the running VM, in the words of the recordings.
-
-    `op` is ``request_size``, ``plug``, ``unplug``, ``unplug_all``, ``settle``, ``reset`` ...; offsets count from
-    the device's start.
-    """
-
-    op: str
-    dev: str | None = None
-    offset: int = 0
-    size: int = 0
-
-    def __post_init__(self) -> None:
-        _check_range(f"action {self.op!r:.60}: offset", self.offset, U64)
-        _check_range(f"action {self.op!r:.60}: size", self.size, U64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -451,7 +432,7 @@ class Scenario:
 
     def to_json(self) -> str:
         """Return one line of JSON; fields that have their default are left out."""
-        return json.dumps(_plain(self), separators=(",", ":"))
+        return json.dumps(to_json(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Scenario":
@@ -466,72 +447,4 @@ class Scenario:
             data = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
             raise BadInput(f"not a saved scenario ({error}): give the text of an explorer's State field") from None
-        scenario: Scenario = _read(cls, data, "scenario")
-        return scenario
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    if not hasattr(value, "__dataclass_fields__"):
-        return value
-    data = {"type": value.type} if type(value) in _DEVICES.values() else {}
-    for one in fields(value):
-        content = getattr(value, one.name)
-        if one.default is MISSING or content != one.default:
-            data[one.name] = _plain(content)
-    return data
-
-
-def _read(kind: Any, data: Any, name: str) -> Any:
-    """Build a value of type `kind` from plain JSON; `name` is the path for the error line."""
-    origin = get_origin(kind)
-    if origin is Literal:
-        if data in get_args(kind) and type(data) in {type(one) for one in get_args(kind)}:
-            return data
-        raise BadInput(f"{name} is {data!r}: allowed are {', '.join(map(repr, get_args(kind)))}")
-    if origin in (Union, UnionType):
-        return _read_union(get_args(kind), data, name)
-    if origin is tuple:
-        if not isinstance(data, list):
-            raise BadInput(f"{name} must be a list, not {data!r:.60}")
-        inner = get_args(kind)
-        if inner[-1] is not Ellipsis:
-            if len(inner) != len(data):
-                raise BadInput(f"{name} must have {len(inner)} entries, not {len(data)}")
-            return tuple(
-                _read(one, item, f"{name}[{i}]") for i, (one, item) in enumerate(zip(inner, data, strict=True))
-            )
-        return tuple(_read(inner[0], item, f"{name}[{index}]") for index, item in enumerate(data))
-    if hasattr(kind, "__dataclass_fields__"):
-        return _read_record(kind, data, name)
-    if type(data) is not kind:
-        raise BadInput(f"{name} must be {kind.__name__}, not {data!r:.60}")
-    return data
-
-
-def _read_union(kinds: Iterable[Any], data: Any, name: str) -> Any:
-    kinds = tuple(kinds)
-    if data is None and type(None) in kinds:
-        return None
-    if any(one in _DEVICES.values() for one in kinds):
-        tag = data.get("type") if isinstance(data, dict) else None
-        if not isinstance(tag, str) or tag not in _DEVICES:
-            raise BadInput(f"{name} needs a type, one of {', '.join(_DEVICES)}; not {tag!r:.60}")
-        return _read(_DEVICES[tag], {key: item for key, item in data.items() if key != "type"}, name)
-    (only,) = (one for one in kinds if one is not type(None))
-    return _read(only, data, name)
-
-
-def _read_record(kind: Any, data: Any, name: str) -> Any:
-    if not isinstance(data, Mapping):
-        raise BadInput(f"{name} must be an object, not {data!r:.60}")
-    hints = {key: hint for key, hint in get_type_hints(kind).items() if get_origin(hint) is not ClassVar}
-    unknown = sorted(set(map(str, data)) - set(hints))
-    if unknown:
-        raise BadInput(f"{name} has no field {unknown[0]!r}: known are {', '.join(hints)}")
-    required = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
-    missing = sorted(required - set(data))
-    if missing:
-        raise BadInput(f"{name} lacks the field {missing[0]!r}")
-    return kind(**{key: _read(hints[key], item, f"{name}.{key}") for key, item in data.items()})
+        return from_json(cls, data, "scenario")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from workbook.data import recordings
-from workbook.lib.recording.player import NOT_PREDICTED, compare, predict
+from workbook.lib.recording import NOT_COMPARED, compare, predict
 
 from .table import Table
 
@@ -35,7 +35,7 @@ def compared_fields() -> Table:
     fields: Counter[str] = Counter()
     for recording in recordings():
         for step in recording["steps"]:
-            fields.update(set(step) - NOT_PREDICTED)
+            fields.update(set(step) - NOT_COMPARED)
     rows = sorted(fields.items(), key=lambda row: (-row[1], row[0]))
     return Table.of(("observation", "compared"), rows)
 

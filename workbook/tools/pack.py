@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbook.lib.errors import BadInput
-from workbook.lib.recording.archive import ARCHIVE_SUFFIX, pack, read_all
+from workbook.recordings.files import ARCHIVE_SUFFIX, pack, read_all
 
 from .atomic_write import write_whole
 

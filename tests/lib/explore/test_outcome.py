@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from strategies import scenarios
 
+from workbook.lib.actions import RequestSize
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome, Problem, kvm_host, vary
@@ -13,7 +14,7 @@ from workbook.lib.explore.presets import PRESETS
 from workbook.lib.explore.settings import SETTINGS
 from workbook.lib.machine.machine import Machine
 from workbook.lib.rules import RULE_SETS, get
-from workbook.lib.scenario import Action, Scenario
+from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB, TiB
 
 TWENTY = PRESETS["cover-letter-20g"].scenario
@@ -78,7 +79,7 @@ def test_refusals_are_results() -> None:
 
 def test_a_refused_action_leaves_the_vm_and_is_told() -> None:
     """An action that QEMU refuses is told beside the numbers of the VM, which runs on."""
-    outcome = Outcome.of(replace(TWENTY, actions=(*TWENTY.actions, Action(op="request_size", dev="vm0", size=1))))
+    outcome = Outcome.of(replace(TWENTY, actions=(*TWENTY.actions, RequestSize(dev="vm0", size=1))))
     assert outcome.used == 21
     assert outcome.problem
     assert "memslots=21/500" in outcome.summary()

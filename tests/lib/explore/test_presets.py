@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from workbook.lib.actions import RequestSize
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS, cover_letter
 from workbook.lib.explore.settings import SETTINGS
 from workbook.lib.qemu_args.reader import read_argv
 from workbook.lib.rules import get
-from workbook.lib.scenario import Action, Scenario, VhostDevice
+from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import GiB, TiB, format_size
 
 REFUSED = {"promised-too-much", "vhost-after"}
@@ -116,6 +117,6 @@ def test_presets_travel(name: str) -> None:
 
 def test_the_cover_letters_vm_takes_actions() -> None:
     """The cover letter's VM can be given a history of its own."""
-    action = Action(op="request_size", dev="vm0", size=7 * GiB)
+    action = RequestSize(dev="vm0", size=7 * GiB)
     assert cover_letter(action).actions == (action,)
     assert Outcome.of(cover_letter(action)).used == 8

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 from strategies import scenarios
 
+from workbook.lib.actions import RequestSize
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
 from workbook.lib.explore.settings import SETTINGS, requested, virtio_mem_devices, with_action, with_request
-from workbook.lib.scenario import Action, Dimm, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from workbook.lib.scenario import Dimm, MemoryBackend, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB, TiB
 
 SIZE = st.integers(1, 1 << 40).map(lambda number: number * 4 * KiB)
@@ -157,7 +158,7 @@ def test_devices_come_and_go_with_their_memory_and_history(first: int, second: i
     many = setting.put(scenario, max(first, second), None)
     names = [one.id for one in virtio_mem_devices(many)]
     assert len(set(names)) == len({one.id for one in many.backends}) == max(first, second)
-    history = {name: [(one.op, one.size) for one in many.actions if one.dev == name] for name in names}
+    history = {name: [(one.op, getattr(one, "size", 0)) for one in many.actions if one.dev == name] for name in names}
     assert set(map(tuple, history.values())) == {
         (("request_size", 2 * GiB), ("request_size", 20 * GiB), ("settle", 0)),
     }
@@ -250,7 +251,7 @@ def test_a_slider_that_moves_on_leaves_one_request(sizes: list[int]) -> None:
     for size in sizes:
         scenario = with_request(scenario, size)
         kept = with_request(kept, size, again=True)
-    assert scenario.actions == (Action(op="request_size", dev="vm0", size=sizes[-1]),)
+    assert scenario.actions == (RequestSize(dev="vm0", size=sizes[-1]),)
     assert [one.size for one in kept.actions] == sizes
     assert requested(scenario) == requested(kept) == sizes[-1]
 

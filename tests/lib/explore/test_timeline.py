@@ -6,14 +6,28 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from workbook.lib.actions import (
+    Action,
+    DeviceAdd,
+    DeviceDel,
+    Plug,
+    RequestSize,
+    Reset,
+    Settle,
+    State,
+    Unplug,
+    UnplugAll,
+    VhostStart,
+)
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
 from workbook.lib.explore.settings import SETTINGS
 from workbook.lib.explore.timeline import Problem, timeline
+from workbook.lib.json_codec import JsonObject
 from workbook.lib.memory.flatview import ChangeKind
 from workbook.lib.rules import RULE_SETS
-from workbook.lib.scenario import Action, Scenario
+from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB, MiB
 
 REBOOT = PRESETS["cover-letter-reboot"].scenario
@@ -24,10 +38,10 @@ def _actions() -> st.SearchStrategy[Action]:
     device = st.sampled_from(("vm0", "vm1"))
     blocks = st.integers(0, 10 * 512).map(lambda number: number * 2 * MiB)
     return st.one_of(
-        st.builds(Action, op=st.just("request_size"), dev=device, size=st.one_of(blocks, st.just(3 * GiB + 1))),
-        st.builds(Action, op=st.sampled_from(("plug", "unplug")), dev=device, offset=blocks, size=blocks),
-        st.builds(Action, op=st.sampled_from(("settle", "unplug_all")), dev=device),
-        st.just(Action(op="reset")),
+        st.builds(RequestSize, dev=device, size=st.one_of(blocks, st.just(3 * GiB + 1))),
+        *(st.builds(kind, dev=device, offset=blocks, size=blocks) for kind in (Plug, Unplug)),
+        *(st.builds(kind, dev=device) for kind in (Settle, UnplugAll)),
+        st.just(Reset()),
     )
 
 
@@ -94,9 +108,9 @@ def test_changes_lead_from_step_to_step(actions: list[Action], rules: str) -> No
 def test_a_refused_action_is_told_and_the_next_one_is_played() -> None:
     """An action that QEMU refuses has its words; what follows is played."""
     actions = (
-        Action(op="request_size", dev="vm0", size=GiB + 1),
-        Action(op="request_size", dev="vm0", size=501 * GiB),
-        Action(op="request_size", dev="vm0", size=2 * GiB),
+        RequestSize(dev="vm0", size=GiB + 1),
+        RequestSize(dev="vm0", size=501 * GiB),
+        RequestSize(dev="vm0", size=2 * GiB),
     )
     steps = timeline(replace(PRESETS["cover-letter"].scenario, actions=actions))
     assert [step.problem.by_qemu if step.problem else None for step in steps] == [None, True, True, None]
@@ -106,12 +120,29 @@ def test_a_refused_action_is_told_and_the_next_one_is_played() -> None:
 
 
 def test_an_impossible_action_is_a_problem_but_not_qemus() -> None:
-    """An action that no QEMU knows, or for a device that is not there, is the user's mistake."""
-    for action in (Action(op="dance", dev="vm0"), Action(op="settle", dev="vm9"), Action(op="settle")):
+    """An action for a device that is not there, or not of the kind, is the user's mistake."""
+    for action in (Settle(dev="vm9"), VhostStart(dev="vm0"), RequestSize(dev="mem0")):
         (_, step) = timeline(replace(PRESETS["cover-letter"].scenario, actions=(action,)))
         assert step.problem
         assert not step.problem.by_qemu
         assert "\n" not in step.problem.message
+
+
+def test_devices_come_and_go() -> None:
+    """A device_add stands in a timeline, a refused one too, and what follows may be about the new device."""
+    memory = JsonObject({"qom-type": "memory-backend-ram", "id": "m9", "size": GiB})
+    add = DeviceAdd(driver="virtio-mem-pci", id="vm9", props=JsonObject({"memdev": "m9"}), object=memory)
+    actions = (add, RequestSize(dev="vm9", size=GiB), Settle(dev="vm9"), add, RequestSize(dev="vm9"), Settle(dev="vm9"))
+    scenario = replace(PRESETS["cover-letter"].scenario, rules="qemu-10.0", actions=(*actions, DeviceDel(id="vm9")))
+    assert Scenario.from_json(scenario.to_json()) == scenario
+    steps = timeline(scenario)
+    assert steps[1].title == "device_add virtio-mem-pci,id=vm9"
+    assert [len(step.layout.devices) for step in steps] == [1, 2, 2, 2, 2, 2, 2, 1]
+    assert [step.problem.message if step.problem else None for step in steps] == [
+        *[None] * 4,
+        "attempt to add duplicate property 'm9' to object (type 'container')",
+        *[None] * 3,
+    ]
 
 
 def test_a_vm_that_does_not_start_has_no_timeline() -> None:
@@ -125,12 +156,12 @@ def test_a_vm_that_does_not_start_has_no_timeline() -> None:
 def test_titles_of_every_action() -> None:
     """Titles name device, what happened in words, and the size where there is one."""
     wanted = {
-        Action(op="settle", dev="vm0"): "vm0: guest follows",
-        Action(op="plug", dev="vm0", size=2 * MiB): "vm0: guest plugs 2 MiB",
-        Action(op="unplug_all", dev="vm1"): "vm1: guest unplugs all",
-        Action(op="reset"): "reboot",
-        Action(op="state", dev="vm0", size=2 * MiB): "vm0: state 2 MiB",
-        Action(op="request_size", dev="vm0"): "vm0: request 0 B",
+        Settle(dev="vm0"): "vm0: guest follows",
+        Plug(dev="vm0", size=2 * MiB): "vm0: guest plugs 2 MiB",
+        UnplugAll(dev="vm1"): "vm1: guest unplugs all",
+        Reset(): "reboot",
+        State(dev="vm0", size=2 * MiB): "vm0: state 2 MiB",
+        RequestSize(dev="vm0"): "vm0: request 0 B",
     }
     steps = timeline(replace(TWO, actions=tuple(wanted)))
     assert [step.title for step in steps[1:]] == list(wanted.values())

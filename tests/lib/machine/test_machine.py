@@ -8,11 +8,24 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from workbook.lib.actions import (
+    DeviceAdd,
+    DeviceDel,
+    Plug,
+    RequestSize,
+    Reset,
+    Settle,
+    State,
+    Unplug,
+    UnplugAll,
+    VhostStart,
+)
 from workbook.lib.errors import Abort, BadInput, Refusal
+from workbook.lib.json_codec import JsonObject
 from workbook.lib.machine.machine import Machine, StateAnswer
 from workbook.lib.machine.virtio_mem import BlockState, Response
 from workbook.lib.rules import RULE_SETS
-from workbook.lib.scenario import Action, Dimm, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from workbook.lib.scenario import Dimm, MemoryBackend, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB, TiB
 
 RFC, MERGED = "rfc-2021", "qemu-10.0"
@@ -746,25 +759,23 @@ def test_scenario_with_actions() -> None:
             Dimm(id="d", memdev="d"),
         ),
         actions=(
-            Action(op="request_size", dev="m", size=8 * GiB),
-            Action(op="settle", dev="m"),
-            Action(op="unplug", dev="m", offset=GiB, size=GiB),
-            Action(op="vhost_start", dev="vu"),
-            Action(op="device_del", dev="d"),
+            RequestSize(dev="m", size=8 * GiB),
+            Settle(dev="m"),
+            Unplug(dev="m", offset=GiB, size=GiB),
+            VhostStart(dev="vu"),
+            DeviceDel(id="d"),
         ),
     )
     vm = Machine(scenario)
     assert vm.config_space("m")["plugged_size"] == 7 * GiB
     assert [one.id for one in vm.devices] == ["m"]
     assert vm.vhosts[0].started
-    assert vm.act(Action(op="plug", dev="m", offset=GiB, size=GiB)) is Response.ACK
-    assert vm.act(Action(op="state", dev="m", offset=0, size=8 * GiB)) == (Response.ACK, BlockState.PLUGGED)
-    assert vm.act(Action(op="unplug_all", dev="m")) is Response.ACK
-    assert vm.act(Action(op="reset")) is None
-    with pytest.raises(BadInput, match=r"'dance'.*known are request_size"):
-        vm.act(Action(op="dance", dev="m"))
-    with pytest.raises(BadInput, match="'plug' needs a device"):
-        vm.act(Action(op="plug"))
+    assert vm.act(Plug(dev="m", offset=GiB, size=GiB)) is Response.ACK
+    assert vm.act(State(dev="m", offset=0, size=8 * GiB)) == (Response.ACK, BlockState.PLUGGED)
+    assert vm.act(UnplugAll(dev="m")) is Response.ACK
+    assert vm.act(Reset()) is None
+    assert vm.act(DeviceAdd(driver="pc-dimm", id="e", props=JsonObject({"memdev": "d"}))) is None
+    assert [one.id for one in vm.devices] == ["m", "e"]
 
 
 @pytest.mark.parametrize("slots", [0, -1])

@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from workbook.lib.actions import Action, DeviceAdd, DeviceDel, Plug, Reset, Start
 from workbook.lib.errors import BadInput
-from workbook.lib.recording.player import load, predict
+from workbook.lib.recording import Recording, Step, predicted
 from workbook.live.differential import search as differential
 from workbook.live.differential.random_vms import LARGEST_FOR_KVM, Sketch, sketches
 from workbook.live.differential.search import differences, main, search
 from workbook.live.qemu.binary import QemuBinary
 from workbook.live.qemu.process import argv_accel
+from workbook.recordings.files import load
 
 FOUND = sorted((Path(__file__).parents[3] / "data" / "recordings" / "found").glob("*.json"))
 NO_QEMU = QemuBinary(Path("/nowhere/qemu"), "10.0.2 (a double)", (10, 0))
@@ -46,33 +49,31 @@ def test_nothing_differs(qemu_binary: QemuBinary) -> None:
 
 
 def model_plays(
-    argv: Sequence[str],
-    actions: Sequence[Mapping[str, Any]],
-    vhost_backends: Mapping[str, int | None],
-    **_more: object,
-) -> dict[str, Any]:
-    return predict(
-        {
-            "name": "",
-            "about": "",
-            "qemu_version": "10.0.2",
-            "accel": argv_accel(argv),
-            "argv": list(argv),
-            "kvm_memslots_faked": None,
-            "smm_faked": False,
-            "vhost_backends": dict(vhost_backends),
-            "steps": [{"action": dict(one)} for one in actions],
-        }
+    argv: Sequence[str], actions: Sequence[Action], vhost_backends: Mapping[str, int | None], **_more: object
+) -> Recording:
+    recording = Recording(
+        qemu_version="10.0.2",
+        accel=argv_accel(argv),
+        argv=tuple(argv),
+        vhost_backends=vhost_backends,
+        steps=tuple(Step(action=one) for one in actions),
     )
+    return predicted(recording)
 
 
-def defective(*arguments: Any, **more: Any) -> dict[str, Any]:
+def defective(*arguments: Any, **more: Any) -> Recording:
     """Play with a defect: a system reset takes a megabyte of the boot RAM."""
     recording = model_plays(*arguments, **more)
-    for step in recording["steps"]:
-        if step["action"]["op"] == "reset":
-            step["memory_size_summary"]["base-memory"] -= DEFECT
-    return recording
+    return replace(recording, steps=tuple(map(spoilt, recording.steps)))
+
+
+def spoilt(step: Step) -> Step:
+    seen = step.observation
+    if not isinstance(step.action, Reset) or seen is None or seen.view is None:
+        return step
+    summary = dict(seen.view.memory_size_summary)
+    summary["base-memory"] -= DEFECT
+    return replace(step, observation=replace(seen, view=replace(seen.view, memory_size_summary=summary)))
 
 
 def test_equal_is_found_equal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,11 +98,11 @@ def test_a_difference_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_may_be_left_over() -> None:
     """A field that only the model has is a difference too, and so is a recording that the model cannot play."""
-    recording = model_plays(["qemu", "-accel", "tcg", "-nodefaults", "-m", "1G,maxmem=2G"], [{"op": "start"}], {})
+    recording = model_plays(["qemu", "-accel", "tcg", "-nodefaults", "-m", "1G,maxmem=2G"], [Start()], {}).to_json()
     assert differences(recording) == ()
     del recording["steps"][0]["memory_devices"]
     (left,) = differences(recording)
-    assert (left.step, left.field, left.recorded, left.predicted) == (0, "memory_devices", None, [])
+    assert (left.step, left.field, left.recorded, left.shown) == (0, "memory_devices", "<not there>", [])
     (unplayable,) = differences({**recording, "argv": ["qemu", "-M", "isapc"]})
     assert unplayable.field == "prediction"
 
@@ -109,14 +110,14 @@ def test_nothing_may_be_left_over() -> None:
 def test_qemu_without_a_device_that_the_model_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """Actions that the harness cannot do on this QEMU are left out; the steps before them are compared."""
 
-    def play(argv: Sequence[str], actions: Sequence[Mapping[str, Any]], *rest: Any, **more: Any) -> dict[str, Any]:
-        if any(one["op"] == "plug" for one in actions):
+    def play(argv: Sequence[str], actions: Sequence[Action], *rest: Any, **more: Any) -> Recording:
+        if any(isinstance(one, Plug) for one in actions):
             raise BadInput("there is no virtio-mem device 'vmem0'")
         return model_plays(argv, actions, *rest, **more)
 
     monkeypatch.setattr(differential, "play", play)
-    sketch = model_plays(["qemu", "-accel", "tcg", "-m", "1G,maxmem=2G"], [{"op": "start"}, {"op": "reset"}], {})
-    sketch["steps"].append({"action": {"op": "plug", "dev": "vmem0", "offset": 0, "size": 0}})
+    sketch = model_plays(["qemu", "-accel", "tcg", "-m", "1G,maxmem=2G"], [Start(), Reset()], {})
+    sketch = replace(sketch, steps=(*sketch.steps, Step(action=Plug(dev="vmem0"))))
     recording, finding = differential.judge(sketch, NO_QEMU)
     assert [step["action"]["op"] for step in recording["steps"]] == ["start", "reset"]
     assert finding is None
@@ -150,18 +151,15 @@ def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 @given(sketches(["tcg", "kvm"]))
 def test_scenarios(sketch: Sketch) -> None:
     """A sketch is JSON and starts; KVM gets no large device; no device_add follows the loss of a vhost device."""
-    assert json.loads(json.dumps(sketch)) == sketch
-    actions = [step["action"] for step in sketch["steps"]]
-    assert [one["op"] == "start" for one in actions] == [True] + [False] * (len(actions) - 1)
-    predicted = model_plays(sketch["argv"], actions, sketch["vhost_backends"])["steps"]
+    assert Recording.from_json(json.loads(json.dumps(sketch.to_json()))) == sketch
+    actions = [step.action for step in sketch.steps]
+    assert [isinstance(one, Start) for one in actions] == [True] + [False] * (len(actions) - 1)
     lost = False
-    for action, step in zip(actions, predicted, strict=False):
-        assert not (lost and action["op"] == "device_add")
-        lost |= action["op"] == "device_del" and action["id"].startswith("vu")
-        lost |= "vhost_slots" in action and step["error"] is not None
-        if sketch["accel"] == "kvm":
-            assert all(one["region_size"] <= LARGEST_FOR_KVM for one in config(step))
-
-
-def config(step: Mapping[str, Any]) -> list[Mapping[str, int]]:
-    return list(step.get("config_space", {}).values())
+    for step in model_plays(sketch.argv, actions, sketch.vhost_backends).steps:
+        action, seen = step.action, step.observation
+        assert seen
+        assert not (lost and isinstance(action, DeviceAdd))
+        lost |= isinstance(action, DeviceDel) and action.id.startswith("vu")
+        lost |= isinstance(action, DeviceAdd) and action.is_vhost_user and seen.error is not None
+        if sketch.accel == "kvm" and seen.view:
+            assert all(one["region_size"] <= LARGEST_FOR_KVM for one in seen.view.config_space.values())

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from workbook.lib.recording.format import KvmMemslots
 from workbook.live.qemu.kvm_trace import KvmTrace
 
 NEW = (
@@ -15,18 +16,18 @@ def test_ioctls_and_live_memslots(tmp_path: Path) -> None:
     """Every ioctl counts once, a size of 0 deletes a memslot, a failed one changes none; address spaces are apart."""
     path = tmp_path / "trace"
     trace = KvmTrace(path)
-    assert trace.snapshot(0, 1) == {"ioctls": {}, "live": {}, "live_device_memory": {}}
+    assert trace.snapshot(0, 1) == KvmMemslots(ioctls={}, live={}, live_device_memory={})
     path.write_text(
         NEW.format(0, 0, 0x0, 0x1000, 0) + NEW.format(0, 1, 0x10000, 0x1000, 0) + NEW.format(1, 0, 0x0, 0x1000, 0)
     )
-    assert trace.snapshot(0x10000, 0x20000) == {
-        "ioctls": {"0": 2, "1": 1},
-        "live": {"0": 2, "1": 1},
-        "live_device_memory": {"0": 1},
-    }
+    assert trace.snapshot(0x10000, 0x20000) == KvmMemslots(
+        ioctls={"0": 2, "1": 1}, live={"0": 2, "1": 1}, live_device_memory={"0": 1}
+    )
     with path.open("a") as file:
         file.write(NEW.format(0, 1, 0x10000, 0, 0) + NEW.format(0, 2, 0x11000, 0x1000, -12) + "something else\n")
-    assert trace.snapshot(0x10000, 0x20000) == {"ioctls": {"0": 2}, "live": {"0": 1, "1": 1}, "live_device_memory": {}}
+    assert trace.snapshot(0x10000, 0x20000) == KvmMemslots(
+        ioctls={"0": 2}, live={"0": 1, "1": 1}, live_device_memory={}
+    )
 
 
 def test_memslots_in_a_range(tmp_path: Path) -> None:
@@ -43,13 +44,13 @@ def test_half_a_line_waits(tmp_path: Path) -> None:
     trace = KvmTrace(path)
     line = NEW.format(0, 0, 0x0, 0x1000, 0)
     path.write_text(line[:50])
-    assert trace.snapshot(0, 1)["ioctls"] == {}
+    assert trace.snapshot(0, 1).ioctls == {}
     path.write_text(line)
-    assert trace.snapshot(0, 1)["ioctls"] == {"0": 1}
+    assert trace.snapshot(0, 1).ioctls == {"0": 1}
 
 
 def test_older_format(tmp_path: Path) -> None:
     """Before QEMU 9.0 the address space is in the upper half of the slot number."""
     path = tmp_path / "trace"
     path.write_text(OLD.format(1 << 16 | 3, 0x0, 0x1000, 0))
-    assert KvmTrace(path).snapshot(0, 1)["live"] == {"1": 1}
+    assert KvmTrace(path).snapshot(0, 1).live == {"1": 1}

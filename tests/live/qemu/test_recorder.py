@@ -9,27 +9,58 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from workbook.lib.actions import (
+    Action,
+    DeviceAdd,
+    DeviceDel,
+    DeviceReset,
+    DriverStart,
+    Look,
+    Migrate,
+    MigrateCancel,
+    MigrateIncoming,
+    Plug,
+    QomSet,
+    RawRequest,
+    RequestSize,
+    Reset,
+    Settle,
+    Start,
+    State,
+    Unplug,
+    UnplugAll,
+    VhostStart,
+)
 from workbook.lib.errors import BadInput
+from workbook.lib.json_codec import JsonObject
+from workbook.lib.recording import RecordingJson, compare, predict
+from workbook.lib.recording.compare import without_kvm
 from workbook.lib.size import GiB, MiB
+from workbook.live.qemu import recorder
 from workbook.live.qemu.actions import perform
-from workbook.live.qemu.recorder import QemuBinary, QemuDied, QemuHangs, QemuMissing, find_qemu, play, usable_accel
-from workbook.live.qemu.replay import compare
+from workbook.live.qemu.recorder import QemuBinary, QemuDied, QemuHangs, QemuMissing, find_qemu, usable_accel
 from workbook.live.qemu.session import Session
 
 pytestmark = pytest.mark.qemu
 
-START = {"op": "start"}
-RESET = {"op": "reset"}
+START = Start()
+RESET = Reset()
 BLOCK = 2 * MiB
 
 
-def plug(offset: int, size: int = BLOCK, dev: str = "vmem0") -> dict[str, Any]:
-    return {"op": "plug", "dev": dev, "offset": offset, "size": size}
+def plug(offset: int, size: int = BLOCK, dev: str = "vmem0") -> Plug:
+    return Plug(dev=dev, offset=offset, size=size)
+
+
+def play(*arguments: Any, **more: Any) -> RecordingJson:
+    """Play and show what is then on disk."""
+    return recorder.play(*arguments, **more).to_json()
 
 
 def argv(*more: str, machine: str = "q35", accel: str | None = None, dynamic: str = "on") -> list[str]:
@@ -97,7 +128,7 @@ def test_running_qemu_uses_the_watched_directory(qemu: QemuBinary, place: Path) 
 @pytest.mark.parametrize("machine", ["q35", "pc"])
 def test_memslots_follow_plugged_blocks(qemu: QemuBinary, place: Path, machine: str) -> None:
     """Exactly the memslots with a plugged block are mapped; each is one KVM memslot more than boot RAM's seven."""
-    actions = [START, plug(0), plug(3 * GiB, 2 * GiB), {**plug(0), "op": "unplug"}, RESET]
+    actions = [START, plug(0), plug(3 * GiB, 2 * GiB), Unplug(dev="vmem0", size=BLOCK), RESET]
     steps = play(argv(machine=machine), actions, qemu=qemu)["steps"]
     assert [step["mapped_memslots"]["vmem0"]["index"] for step in steps] == [[], [0], [0, 3, 4], [3, 4], []]
     assert [step.get("response") for step in steps] == [None, "ACK", "ACK", "ACK", None]
@@ -118,30 +149,30 @@ def test_whole_ram_is_one_memslot_without_dynamic_memslots(qemu: QemuBinary, pla
 @pytest.mark.skipif(usable_accel() != "kvm", reason="/dev/kvm cannot be opened by this user")
 def test_kvm_and_tcg_show_the_same(qemu: QemuBinary, place: Path) -> None:
     """Apart from KVM's own rows, the accelerator makes no difference."""
-    actions = [START, plug(0), plug(GiB), {"op": "unplug_all", "dev": "vmem0"}]
+    actions = [START, plug(0), plug(GiB), UnplugAll(dev="vmem0")]
     one = play(argv(), actions, qemu=qemu)
     other = play(argv(), actions, qemu=qemu, accel="tcg")
     assert (one["accel"], other["accel"]) == ("kvm", "tcg")
-    assert compare(one, other, without_kvm=True) is None
-    assert compare(one, other) is not None
+    assert compare(without_kvm(one), without_kvm(other), both_ways=True) == []
+    assert compare(one, other, both_ways=True) != []
 
 
 def test_answers_to_wrong_requests(qemu: QemuBinary, place: Path) -> None:
     """Not aligned and already plugged are ERROR, beyond the request is NACK, an unknown type breaks the device."""
     base = 6 * GiB
-    raw = {"op": "raw", "dev": "vmem0", "gpa": base, "nb_blocks": 1}
+    raw = RawRequest(dev="vmem0", type=999, gpa=base, nb_blocks=1)
     actions = [
         START,
-        {**raw, "type": 0, "gpa": base + 4096},
+        replace(raw, type=0, gpa=base + 4096),
         plug(0),
         plug(0),
-        {"op": "state", "dev": "vmem0", "offset": 0, "size": 2 * BLOCK},
-        {"op": "request_size", "dev": "vmem0", "size": BLOCK},
+        State(dev="vmem0", size=2 * BLOCK),
+        RequestSize(dev="vmem0", size=BLOCK),
         plug(BLOCK),
-        {**raw, "type": 999},
+        raw,
         plug(BLOCK),
-        {"op": "device_reset", "dev": "vmem0"},
-        {"op": "unplug_all", "dev": "vmem0"},
+        DeviceReset(dev="vmem0"),
+        UnplugAll(dev="vmem0"),
     ]
     steps = play(argv(), actions, qemu=qemu)["steps"]
     answers = [None, "ERROR", "ACK", "ERROR", "ACK", None, "NACK", None, None, None, "ACK"]
@@ -152,8 +183,8 @@ def test_answers_to_wrong_requests(qemu: QemuBinary, place: Path) -> None:
 
 def test_driver_must_accept_unplugged_inaccessible(qemu: QemuBinary, place: Path) -> None:
     """A driver without UNPLUGGED_INACCESSIBLE cannot set FEATURES_OK, and then gets no answers."""
-    refused = {"op": "driver_start", "dev": "vmem0", "unplugged_inaccessible": False}
-    steps = play(argv(), [START, refused, plug(0), {"op": "driver_start", "dev": "vmem0"}, plug(0)], qemu=qemu)["steps"]
+    refused = DriverStart(dev="vmem0", unplugged_inaccessible=False)
+    steps = play(argv(), [START, refused, plug(0), DriverStart(dev="vmem0"), plug(0)], qemu=qemu)["steps"]
     assert "FEATURES_OK stays clear" in steps[1]["error"]
     assert "is not running" in steps[2]["error"]
     assert steps[4]["response"] == "ACK"
@@ -166,7 +197,7 @@ def test_vhost_backend_sees_boot_ram_and_mapped_memslots(
     qemu: QemuBinary, place: Path, slots: int | None, messages: dict[str, int]
 ) -> None:
     """A started backend gets two regions for boot RAM and one for each mapped memslot, by the messages it knows."""
-    actions = [START, {"op": "vhost_start", "dev": "vu0"}, plug(0)]
+    actions = [START, VhostStart(dev="vu0"), plug(0)]
     steps = play(argv(*rng("vu0")), actions, {"vu0": slots}, qemu=qemu)["steps"]
     assert [step["vhost"]["vu0"]["regions"] for step in steps] == [0, 2, 3]
     assert [step["vhost"]["vu0"]["started"] for step in steps] == [False, True, True]
@@ -175,14 +206,73 @@ def test_vhost_backend_sees_boot_ram_and_mapped_memslots(
     assert steps[2]["mapped_memslots"]["vmem0"] == {"count": 1, "index": [0], "memslot_size": 8 * GiB}
 
 
-def test_late_vhost_device_with_few_slots_is_refused(qemu: QemuBinary, place: Path) -> None:
-    """After a device decided on several memslots, a backend with fewer than 509 cannot be added, one with 509 can."""
-    add = {"op": "device_add", "driver": "vhost-user-rng-pci"}
+def add_rng(name: str, slots: int) -> DeviceAdd:
+    props = JsonObject({"chardev": f"c{name}"})
+    return DeviceAdd(driver="vhost-user-rng-pci", id=name, vhost_slots=slots, props=props)
+
+
+def test_guest_follows_the_request(qemu: QemuBinary, place: Path) -> None:
+    """The driver plugs from the bottom into the gaps and unplugs from the top, as the model's does."""
     actions = [
         START,
-        {**add, "id": "vu0", "vhost_slots": 64, "props": {"chardev": "c0"}},
-        {**add, "id": "vu1", "vhost_slots": 509, "props": {"chardev": "c1"}},
-        {"op": "vhost_start", "dev": "vu1"},
+        plug(BLOCK, 3 * BLOCK),
+        plug(GiB, GiB),
+        *(action for size in (2 * GiB, 5 * BLOCK, 0, 8 * GiB) for action in follow(size)),
+    ]
+    recording = play(argv(), actions, qemu=qemu)
+    assert compare(recording, predict(recording), both_ways=True) == []
+    plugged = [step["config_space"]["vmem0"]["plugged_size"] for step in recording["steps"][4::2]]
+    assert plugged == [2 * GiB, 5 * BLOCK, 0, 8 * GiB]
+
+
+def follow(size: int) -> tuple[Action, ...]:
+    return RequestSize(dev="vmem0", size=size), Settle(dev="vmem0")
+
+
+@pytest.mark.parametrize("prop", ["requested-size", "size", "block-size", "memaddr", "memdev", "node", "nonsense"])
+def test_properties_at_run_time(qemu: QemuBinary, place: Path, prop: str) -> None:
+    """Only requested-size can be set while QEMU runs, to a number of at most 64 bits; what QEMU says is predicted."""
+    memory = JsonObject({"qom-type": "memory-backend-ram", "id": "m1", "size": GiB, "reserve": False})
+    values = [-1, -BLOCK, 1, BLOCK, 9 * GiB, 1 << 64, "4M", "m1", True]
+    actions = [
+        START,
+        DeviceAdd(driver="pc-dimm", id="d0", object=memory, props=JsonObject({"memdev": "m1"})),
+        *(QomSet(dev=name, property=prop, value=value) for name in ("vmem0", "d0") for value in values),
+    ]
+    recording = play(argv(accel="tcg"), actions, qemu=qemu)
+    assert [str(one) for one in compare(recording, predict(recording), both_ways=True)] == []
+    assert sum(step["error"] is None for step in recording["steps"]) == (3 if prop == "requested-size" else 2)
+
+
+def test_negative_requests_and_refused_drivers(qemu: QemuBinary, place: Path) -> None:
+    """What a driver without UNPLUGGED_INACCESSIBLE gets, and a negative size by request, is what the model says."""
+    actions = [
+        START,
+        RequestSize(dev="vmem0", size=-1),
+        RequestSize(dev="vmem0", size=-BLOCK),
+        RawRequest(dev="vmem0", type=77),
+        plug(0),
+        DriverStart(dev="vmem0", unplugged_inaccessible=False),
+        plug(0),
+        RawRequest(dev="vmem0", type=77),
+        UnplugAll(dev="vmem0"),
+        RESET,
+        plug(0),
+        DriverStart(dev="vmem0", unplugged_inaccessible=False),
+        DeviceReset(dev="vmem0"),
+        plug(GiB),
+    ]
+    recording = play(argv(), actions, qemu=qemu)
+    assert [str(one) for one in compare(recording, predict(recording), both_ways=True)] == []
+
+
+def test_late_vhost_device_with_few_slots_is_refused(qemu: QemuBinary, place: Path) -> None:
+    """After a device decided on several memslots, a backend with fewer than 509 cannot be added, one with 509 can."""
+    actions = [
+        START,
+        add_rng("vu0", 64),
+        add_rng("vu1", 509),
+        VhostStart(dev="vu1"),
     ]
     steps = play(argv(machine="pc"), actions, qemu=qemu)["steps"]
     assert steps[1]["error"].startswith("some memory device (like virtio-mem) decided how many memory slots to use")
@@ -193,21 +283,21 @@ def test_late_vhost_device_with_few_slots_is_refused(qemu: QemuBinary, place: Pa
 def test_hotplug_and_removal(qemu: QemuBinary, place: Path) -> None:
     """DIMMs and virtio-mem devices come and go while QEMU runs; one with plugged memory stays."""
 
-    def add(driver: str, name: str, memdev: str) -> dict[str, Any]:
+    def add(driver: str, name: str, memdev: str) -> DeviceAdd:
         memory = {"qom-type": "memory-backend-memfd", "id": memdev, "size": GiB, "reserve": False, "share": True}
-        return {"op": "device_add", "driver": driver, "id": name, "object": memory, "props": {"memdev": memdev}}
+        return DeviceAdd(driver=driver, id=name, object=JsonObject(memory), props=JsonObject({"memdev": memdev}))
 
     actions = [
         START,
         add("pc-dimm", "d0", "m1"),
         add("virtio-mem-pci", "vmem1", "m2"),
-        {"op": "request_size", "dev": "vmem1", "size": BLOCK},
+        RequestSize(dev="vmem1", size=BLOCK),
         plug(0, dev="vmem1"),
-        {"op": "device_del", "id": "vmem1"},
-        {"op": "unplug_all", "dev": "vmem1"},
-        {"op": "request_size", "dev": "vmem1", "size": 0},
-        {"op": "device_del", "id": "vmem1"},
-        {"op": "device_del", "id": "d0"},
+        DeviceDel(id="vmem1"),
+        UnplugAll(dev="vmem1"),
+        RequestSize(dev="vmem1", size=0),
+        DeviceDel(id="vmem1"),
+        DeviceDel(id="d0"),
         RESET,
     ]
     steps = play(argv(machine="pc"), actions, qemu=qemu)["steps"]
@@ -223,13 +313,13 @@ def test_busy_while_migrating(qemu: QemuBinary, place: Path) -> None:
     actions = [
         START,
         plug(0),
-        {"op": "migrate", "to": "nowhere"},
-        {"op": "look"},
+        Migrate(to="nowhere"),
+        Look(),
         plug(GiB),
-        {"op": "unplug_all", "dev": "vmem0"},
+        UnplugAll(dev="vmem0"),
         RESET,
-        {"op": "migrate_cancel"},
-        {"op": "look"},
+        MigrateCancel(),
+        Look(),
         plug(GiB),
     ]
     steps = play(argv(), actions, qemu=qemu)["steps"]
@@ -245,12 +335,12 @@ def test_migration_maps_the_same_memslots(qemu: QemuBinary, place: Path) -> None
         START,
         plug(0),
         plug(5 * GiB),
-        {"op": "migrate", "to": "file"},
-        {"op": "look"},
+        Migrate(to="file"),
+        Look(),
         START,
-        {"op": "migrate_incoming"},
-        {"op": "look"},
-        {**plug(5 * GiB), "op": "state"},
+        MigrateIncoming(),
+        Look(),
+        State(dev="vmem0", offset=5 * GiB, size=BLOCK),
         plug(GiB),
     ]
     words = [*argv(), "-incoming", "defer"]
@@ -282,7 +372,7 @@ def test_refused_arguments_are_a_result(qemu: QemuBinary, place: Path) -> None:
     words = ["qemu-system-x86_64", "-m", "4G,maxmem=20G", "-device", "virtio-mem-pci,id=vmem0,memdev=nope"]
     recording = play(words, [START, RESET], qemu=qemu)
     error = "-device virtio-mem-pci,id=vmem0,memdev=nope: Device 'nope' not found"
-    assert recording["steps"] == [{"action": START, "error": error}]
+    assert recording["steps"] == [{"action": {"op": "start"}, "error": error}]
     assert recording["argv"] == words
 
 
@@ -297,7 +387,7 @@ def test_death_is_reported_with_stderr(qemu: QemuBinary, place: Path, tmp_path: 
     """A QEMU that ends in the middle is reported with how it ended and what it said."""
     mortal = wrapper(tmp_path / "mortal", qemu, f'{qemu.path} "$@"\necho "mortal: some last words" >&2\nexit 3')
     with session(mortal, place) as running:
-        assert perform(running, plug(0))["response"] == "ACK"
+        assert perform(running, plug(0)).response == "ACK"
         running.qmp.execute("quit")
         with pytest.raises(QemuDied, match=r"^QEMU died: exit status 3: some last words$"):
             perform(running, plug(GiB))
@@ -313,7 +403,7 @@ def test_death_ends_the_recording(qemu: QemuBinary, place: Path, tmp_path: Path)
     """A QEMU killed by a signal is the step's error, and no further step is played."""
     mortal = wrapper(tmp_path / "mortal", qemu, 'echo "some last words" >&2\nkill -ABRT $$')
     steps = play(argv(), [START, plug(0)], qemu=mortal)["steps"]
-    assert steps == [{"action": START, "error": "QEMU died: signal 6", "stderr": "some last words"}]
+    assert steps == [{"action": {"op": "start"}, "error": "QEMU died: signal 6", "stderr": "some last words"}]
 
 
 def test_silent_qemu_is_reported(qemu: QemuBinary, place: Path) -> None:
@@ -323,7 +413,7 @@ def test_silent_qemu_is_reported(qemu: QemuBinary, place: Path) -> None:
         with pytest.raises(QemuHangs, match=r"does not answer.*stderr is empty"):
             perform(running, plug(0))
         with pytest.raises(QemuHangs, match="does not answer"):
-            perform(running, {"op": "look"})
+            perform(running, Look())
 
 
 def test_qemu_without_sockets_is_reported(qemu: QemuBinary, place: Path, tmp_path: Path) -> None:
@@ -336,14 +426,12 @@ def test_qemu_without_sockets_is_reported(qemu: QemuBinary, place: Path, tmp_pat
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        ({"op": "explode"}, "action 'explode' is not known"),
         (plug(0, dev="vmem9"), "there is no virtio-mem device 'vmem9'; there are: vmem0"),
-        ({"op": "plug", "dev": "vmem0", "size": BLOCK}, "needs offset"),
-        ({"op": "migrate", "to": "moon"}, "a migration to 'moon' is not possible"),
-        ({"op": "raw", "dev": "vmem0", "type": 0, "gpa": 0, "nb_blocks": 65536}, "65536 blocks"),
+        (plug(0, 65536 * BLOCK), "65536 blocks"),
+        (VhostStart(dev="vu9"), "there is no device 'vu9' on the root bus"),
     ],
 )
-def test_impossible_actions(qemu: QemuBinary, place: Path, action: dict[str, Any], message: str) -> None:
+def test_impossible_actions(qemu: QemuBinary, place: Path, action: Action, message: str) -> None:
     """An action that cannot be done is a clear error that names the value, and QEMU is gone afterwards."""
     with pytest.raises(BadInput, match=message):
         play(argv(), [START, action], qemu=qemu)
@@ -351,9 +439,10 @@ def test_impossible_actions(qemu: QemuBinary, place: Path, action: dict[str, Any
 
 CHILD = """
 import sys, tempfile
+from workbook.lib.actions import Look, Start
 from workbook.live.qemu import play
 tempfile.tempdir = sys.argv[1]
-actions = [{"op": "start"}] + [{"op": "look"}] * 100_000
+actions = [Start()] + [Look()] * 100_000
 print("playing", flush=True)
 play(sys.argv[2:], actions)
 """

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from workbook.lib.actions import Settle
 from workbook.lib.machine.machine import Machine
 from workbook.lib.memory.flatview import Change
 from workbook.lib.rules.base import RuleSet
-from workbook.lib.scenario import Action, Scenario
+from workbook.lib.scenario import Scenario
 
 from .settings import virtio_mem_devices, with_request
 
@@ -21,7 +22,7 @@ def with_plugged(scenario: Scenario, size: int) -> Scenario:
         There is no virtio-mem device.
     """
     asked: Scenario = with_request(scenario, size, None)
-    return replace(asked, actions=(*asked.actions, Action(op="settle", dev=virtio_mem_devices(scenario)[0].id)))
+    return replace(asked, actions=(*asked.actions, Settle(dev=str(virtio_mem_devices(scenario)[0].id))))
 
 
 def growth(scenario: Scenario, rules: RuleSet | str, before: int, after: int) -> tuple[Change, ...]:

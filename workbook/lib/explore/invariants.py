@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
+from workbook.lib.actions import Action, RequestSize, Reset, Settle, UnplugAll
 from workbook.lib.errors import WorkbookError
 from workbook.lib.machine.snapshot import DeviceLayout, Layout
 from workbook.lib.memory.flatview import Change, ChangeKind
 from workbook.lib.rules import RuleSet, get
-from workbook.lib.scenario import Action, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from workbook.lib.scenario import MemoryBackend, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, MiB, format_size
 
 from .timeline import Step, timeline
@@ -116,9 +117,9 @@ def _random_actions(random: Random, sizes: list[int]) -> tuple[Action, ...]:
     number = random.randrange(len(sizes))
     name = f"vm{number}"
     if random.random() < 0.25:
-        return (random.choice((Action(op="reset"), Action(op="unplug_all", dev=name))),)
+        return (random.choice((Reset(), UnplugAll(dev=name))),)
     size = random.randrange(0, sizes[number] // (2 * MiB) + 1) * 2 * MiB
-    return Action(op="request_size", dev=name, size=size), Action(op="settle", dev=name)
+    return RequestSize(dev=name, size=size), Settle(dev=name)
 
 
 def first_violation(rules: RuleSet | str, *, vms: int = 200, seed: int = 1) -> Violation | None:

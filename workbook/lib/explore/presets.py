@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from workbook.lib.scenario import Action, MemoryBackend, Scenario, VirtioMem
+from workbook.lib.actions import Action, RequestSize, Reset, Settle
+from workbook.lib.scenario import MemoryBackend, Scenario, VirtioMem
 from workbook.lib.size import GiB, TiB
 
 from .settings import SETTINGS
@@ -36,7 +37,7 @@ def cover_letter(*actions: Action) -> Scenario:
 
 
 def _request(size: int) -> Action:
-    return Action(op="request_size", dev="vm0", size=size)
+    return RequestSize(dev="vm0", size=size)
 
 
 def _merged(size: int, *, maxmem: int, ram: int = 4 * GiB) -> Scenario:
@@ -67,7 +68,7 @@ def _promised_too_much() -> Scenario:
 
 _MAIL: Final = "cover letter, 20211013103330.26869-1-david@redhat.com"
 _TO_20: Final = (_request(2 * GiB), _request(20 * GiB))
-_SETTLE: Final = Action(op="settle", dev="vm0")
+_SETTLE: Final = Settle(dev="vm0")
 
 PRESETS: Final[dict[str, Preset]] = {
     "cover-letter": Preset("Cover letter: nothing requested", cover_letter(), "no memslot at all", _MAIL),
@@ -77,7 +78,7 @@ PRESETS: Final[dict[str, Preset]] = {
     "cover-letter-20g": Preset("Cover letter: 20 GiB requested", cover_letter(*_TO_20), "21 memslots of 1 GiB", _MAIL),
     "cover-letter-reboot": Preset(
         "Cover letter: 5 GiB requested, rebooted",
-        cover_letter(*_TO_20, _request(5 * GiB), Action(op="reset")),
+        cover_letter(*_TO_20, _request(5 * GiB), Reset()),
         "6 memslots: the usable region shrinks with a reboot only",
         _MAIL,
     ),

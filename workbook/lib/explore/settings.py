@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from itertools import count as counted, takewhile
 from typing import Any, Final, Literal
 
+from workbook.lib.actions import Action, RequestSize, Reset, Settle, UnplugAll, device_of, on_device
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT
 from workbook.lib.errors import BadInput
 from workbook.lib.rules import RULE_SETS
-from workbook.lib.scenario import Action, Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
 
 __all__ = ("SETTINGS", "SIZES", "Setting", "requested", "virtio_mem_devices", "with_action", "with_request")
@@ -107,7 +108,7 @@ def _put_size(scenario: Scenario, size: int, name: str | None) -> Scenario:
         for one in scenario.devices
     )
     actions = tuple(
-        replace(one, size=min(one.size, size)) if one.op == "request_size" and one.dev in names else one
+        replace(one, size=min(one.size, size)) if isinstance(one, RequestSize) and one.dev in names else one
         for one in scenario.actions
     )
     return _tightened(replace(scenario, backends=backends, devices=shrunk, actions=actions), tight=tight)
@@ -168,7 +169,7 @@ def _without(scenario: Scenario, gone: Sequence[VirtioMem]) -> Scenario:
         scenario,
         devices=left,
         backends=tuple(one for one in scenario.backends if one.id not in freed),
-        actions=tuple(one for one in scenario.actions if one.dev not in names),
+        actions=tuple(one for one in scenario.actions if device_of(one) not in names),
     )
 
 
@@ -177,8 +178,8 @@ def _copied_actions(actions: tuple[Action, ...], source: str | None, target: str
     copied: list[Action] = []
     for one in actions:
         copied.append(one)
-        if source is not None and one.dev == source:
-            copied.append(replace(one, dev=target))
+        if source is not None and target is not None and device_of(one) == source:
+            copied.append(on_device(one, target))
     return tuple(copied)
 
 
@@ -188,7 +189,7 @@ def _copied_actions(actions: tuple[Action, ...], source: str | None, target: str
 def requested(scenario: Scenario, name: str | None = None) -> int:
     """Return the requested size in force after all actions, of a device or the first one."""
     device = _first(scenario, name)
-    asked = [one.size for one in scenario.actions if one.op == "request_size" and one.dev == device.id]
+    asked = [one.size for one in scenario.actions if isinstance(one, RequestSize) and one.dev == device.id]
     return asked[-1] if asked else device.requested_size
 
 
@@ -206,11 +207,15 @@ def with_request(scenario: Scenario, size: int, name: str | None = None, *, agai
         actions = list(scenario.actions)
         if not again:
             # requests to other devices may stand between
-            requests = takewhile(lambda one: one[1].op == "request_size", reversed(list(enumerate(actions))))
-            last = next((index for index, one in requests if one.dev == device.id), None)
+            requests = takewhile(lambda one: isinstance(one[1], RequestSize), reversed(list(enumerate(actions))))
+            last = next((index for index, one in requests if device_of(one) == device.id), None)
             if last is not None:
                 del actions[last]
-        actions.append(Action(op="request_size", dev=device.id, size=size))
+        if device.id is None:  # nothing can name it at run time
+            devices = tuple(replace(one, requested_size=size) if one is device else one for one in scenario.devices)
+            scenario = replace(scenario, devices=devices)
+            continue
+        actions.append(RequestSize(dev=device.id, size=size))
         scenario = replace(scenario, actions=tuple(actions))
     return scenario
 
@@ -218,8 +223,9 @@ def with_request(scenario: Scenario, size: int, name: str | None = None, *, agai
 def with_action(scenario: Scenario, op: str, name: str | None = None) -> Scenario:
     """Append ``settle``, ``unplug_all`` or ``reset``; for all virtio-mem devices where none is named."""
     if op == "reset":
-        return replace(scenario, actions=(*scenario.actions, Action(op="reset")))
-    added = tuple(Action(op=op, dev=one.id) for one in virtio_mem_devices(scenario) if name in (None, one.id))
+        return replace(scenario, actions=(*scenario.actions, Reset()))
+    names = [one.id for one in virtio_mem_devices(scenario) if one.id is not None and name in (None, one.id)]
+    added = tuple(Settle(dev=one) if op == "settle" else UnplugAll(dev=one) for one in names)
     return replace(scenario, actions=(*scenario.actions, *added))
 
 

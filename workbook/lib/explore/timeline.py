@@ -3,27 +3,19 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from workbook.lib import actions
+from workbook.lib.actions import Action, device_of
 from workbook.lib.errors import Abort, Refusal, WorkbookError
 from workbook.lib.machine.machine import Machine
 from workbook.lib.machine.snapshot import Layout
 from workbook.lib.memory.flatview import Change, ChangeKind
 from workbook.lib.rules import get
 from workbook.lib.rules.base import RuleSet
-from workbook.lib.scenario import Action, Scenario
+from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
 from workbook.lib.trace import TraceStep
 
-__all__ = ("Problem", "Step", "timeline")
-
-_WORDS = {
-    "settle": "guest follows",
-    "plug": "guest plugs",
-    "unplug": "guest unplugs",
-    "unplug_all": "guest unplugs all",
-    "reset": "reboot",
-    "vhost_start": "guest starts the device",
-    "device_del": "device_del",
-}
+__all__ = ("Problem", "Step", "timeline", "title_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +77,7 @@ class Step:
     @property
     def title(self) -> str:
         """The action in words."""
-        if self.action is None:
-            return "start"
-        who = f"{self.action.dev}: " if self.action.dev else ""
-        if self.action.op == "request_size":
-            return f"{who}request {format_size(self.action.size)}"
-        what = _WORDS.get(self.action.op, self.action.op)
-        return f"{who}{what}" + (f" {format_size(self.action.size)}" if self.action.size else "")
+        return "start" if self.action is None else title_of(self.action)
 
     @property
     def added(self) -> int:
@@ -102,6 +88,49 @@ class Step:
     def deleted(self) -> int:
         """Bytes that listeners saw vanish."""
         return sum(one.range.size for one in self.changes if one.kind is ChangeKind.DEL)
+
+
+def title_of(action: Action) -> str:
+    """Return an action in a few words."""
+    name = device_of(action)
+    return f"{name}: {_what(action)}" if name else _what(action)
+
+
+def _what(action: Action) -> str:
+    match action:
+        case actions.RequestSize(size=size):
+            return f"request {format_size(size)}" if size >= 0 else f"request {size}"
+        case actions.Plug(size=size):
+            return f"guest plugs {format_size(size)}"
+        case actions.Unplug(size=size):
+            return f"guest unplugs {format_size(size)}"
+        case actions.State(size=size):
+            return f"state {format_size(size)}"
+        case actions.UnplugAll():
+            return "guest unplugs all"
+        case actions.Settle():
+            return "guest follows"
+        case actions.Reset():
+            return "reboot"
+        case actions.DeviceReset():
+            return "guest resets the device"
+        case actions.DriverStart(unplugged_inaccessible=accepted):
+            return f"guest driver starts, UNPLUGGED_INACCESSIBLE {'accepted' if accepted else 'not accepted'}"
+        case actions.VhostStart():
+            return "guest starts the device"
+        case actions.RawRequest():
+            return f"guest request of type {action.type}"
+        case actions.DeviceAdd(driver=driver, id=new):
+            return f"device_add {driver}" + (f",id={new}" if new else "")
+        case actions.QomSet():
+            return f"qom-set {action.property}"
+        case actions.Migrate():
+            return "migration starts"
+        case actions.MigrateCancel():
+            return "migration cancelled"
+        case actions.MigrateIncoming():
+            return "state of the source arrives"
+    return action.op
 
 
 def timeline(scenario: Scenario, rules: RuleSet | str | None = None) -> tuple[Step, ...]:

@@ -22,7 +22,7 @@ from .memory_device import MemoryDevice, ram_region
 from .parts import MachineParts
 from .virtio_mem import VirtioMemDevice
 
-__all__ = ("device_del", "object_add", "plug", "user_limit")
+__all__ = ("device_del", "is_unplugged_inaccessible", "object_add", "plug", "user_limit")
 
 _PRIVATE_FILE: Final = (
     "Discarding RAM in private file mappings is possibly dangerous, because it will modify "
@@ -194,8 +194,11 @@ def _has_legacy_alignment(machine: MachineParts) -> bool:
     return old and machine.rules.qemu.legacy_alignment
 
 
-def _inaccessible(machine: MachineParts, spec: VirtioMem, backend: MemoryBackend) -> bool:
-    return realize.unplugged_inaccessible(spec, backend, _machine_version(machine)) == "on"
+def is_unplugged_inaccessible(machine: MachineParts, device: MemoryDevice) -> bool:
+    """Tell whether a virtio-mem device offers VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE, which its driver must accept."""
+    spec = device.spec
+    version = _machine_version(machine)
+    return isinstance(spec, VirtioMem) and realize.unplugged_inaccessible(spec, device.backend, version) == "on"
 
 
 def user_limit(machine: MachineParts, spec: VirtioMem) -> int:
@@ -271,10 +274,8 @@ def device_del(machine: MachineParts, name: str) -> None:
 def _check_unplug(machine: MachineParts, plugged: MemoryDevice, device: VirtioMemDevice) -> None:
     if not machine.rules.qemu.unpluggable:
         raise Refusal("virtio based memory devices cannot be unplugged.", "shrink it to 0 instead")
-    spec = plugged.spec
-    accessible = isinstance(spec, VirtioMem) and not _inaccessible(machine, spec, plugged.backend)
     for wrong, what in (
-        (accessible, "'unplugged-inaccessible' != 'on'"),
+        (not is_unplugged_inaccessible(machine, plugged), "'unplugged-inaccessible' != 'on'"),
         (device.size != 0, machine.rules.qemu.plugged_words),
         (device.requested_size != 0, "'requested-size' != '0'"),
     ):

@@ -8,6 +8,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from workbook.lib.actions import (
+    Action,
+    ChardevAdd,
+    DeviceAdd,
+    DeviceDel,
+    DeviceReset,
+    DriverStart,
+    Look,
+    Migrate,
+    MigrateCancel,
+    MigrateIncoming,
+    NetdevAdd,
+    ObjectAdd,
+    Plug,
+    QomSet,
+    RawRequest,
+    RequestSize,
+    Reset,
+    Settle,
+    Start,
+    State,
+    Unplug,
+    UnplugAll,
+    VhostStart,
+)
 from workbook.lib.boards.pc import pc_layout
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort, BadInput, Refusal, WorkbookError
@@ -17,12 +42,13 @@ from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.qemu_args import reader as cmdline
 from workbook.lib.rules import DEFAULT, get
 from workbook.lib.rules.base import Budget, RuleSet
-from workbook.lib.scenario import Action, Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
 
 from . import hotplug
 from .bus import DeviceMemoryBus
 from .memory_device import MemoryDevice
 from .memslots import MemslotConsumers
+from .properties import refusal_of_property, requested_size_of
 from .snapshot import Layout, snapshot
 from .virtio_mem import BlockState, RequestType, Response, VirtioMemDevice, check_bytes
 
@@ -360,6 +386,19 @@ class Machine:
         device = self.bus.virtio_mem(name)
         self._changed(lambda: device.request_size(size))
 
+    def qom_set(self, name: str, prop: str, value: object) -> None:
+        """Set a property of a memory device (``qom-set``); only ``requested-size`` can be set at run time.
+
+        Raises
+        ------
+        Refusal
+            As QEMU refuses it.
+        """
+        device = self.bus.device(name)
+        if device.virtio_mem is None or prop != "requested-size":
+            raise refusal_of_property(device, prop, value, self.backends)
+        self.request_size(name, requested_size_of(value))
+
     def plug(self, name: str, offset: int, size: int) -> Response | None:
         """Let the guest plug [offset, offset + size) of a device; None: it broke the protocol, no answer."""
         return self._ask(name, lambda device: device.plug(offset, size, busy=self.migrating), size=size)
@@ -380,11 +419,13 @@ class Machine:
         device = self.bus.virtio_mem(name)
         for what, value in numbers.items():
             check_bytes(what, value)
+        device.require_driver()
         return None if device.broken else self._changed(lambda: ask(device))
 
     def raw_request(self, name: str, request: int, gpa: int, nb_blocks: int) -> StateAnswer | None:
         """Let the guest send any request; an unknown type breaks the device until a reset and has no answer."""
         device = self.bus.virtio_mem(name)
+        device.require_driver()
         if device.broken:
             return None
         offset, size = gpa - device.addr, nb_blocks * device.block_size
@@ -428,7 +469,7 @@ class Machine:
         def reset_memory() -> None:
             for one in self.devices:
                 if one.virtio_mem:
-                    one.virtio_mem.broken = False
+                    one.virtio_mem.start_driver()
                     one.virtio_mem.unplug_all(busy=self.migrating)
 
         if self.rules.qemu.resets_memory_first:
@@ -439,8 +480,20 @@ class Machine:
             self._changed(reset_memory)
 
     def device_reset(self, name: str) -> None:
-        """Reset one virtio device: its memory stays as it is."""
-        self.bus.virtio_mem(name).broken = False
+        """Reset one virtio device, whose driver then starts again: its memory stays as it is."""
+        self.driver_start(name)
+
+    def driver_start(self, name: str, *, unplugged_inaccessible: bool = True) -> None:
+        """Let the guest's driver reset a virtio-mem device and negotiate its features.
+
+        Raises
+        ------
+        Refusal
+            The device offers VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE and the driver does not accept it.
+        """
+        device = self.bus.virtio_mem(name)
+        offered = hotplug.is_unplugged_inaccessible(self, self.bus.device(name))
+        device.start_driver(accepted=unplugged_inaccessible or not offered)
 
     def vhost_start(self, name: str, ring: int | None = None) -> None:
         """Let the guest's driver start a vhost device whose first virtqueue is at `ring`."""
@@ -478,40 +531,59 @@ class Machine:
         return result
 
     def act(self, action: Action) -> Response | StateAnswer | None:
-        """Play one action of a scenario.
+        """Play one action; whatever drives a machine drives it through here.
+
+        Returns
+        -------
+        What the device answers to a guest's request; None for an action that has no answer, or gets none.
 
         Raises
         ------
+        Refusal
+            QEMU refuses it.
         BadInput
-            An unknown action, or one that lacks its device.
+            It names a device that is not there.
         """
-        if action.op == "reset":
-            self.reset()
-            return None
-        if action.dev is None:
-            raise BadInput(f"action {action.op!r} needs a device (dev)")
-        match action.op:
-            case "request_size":
-                self.request_size(action.dev, action.size)
-            case "settle":
-                self.settle(action.dev)
-            case "plug":
-                return self.plug(action.dev, action.offset, action.size)
-            case "unplug":
-                return self.unplug(action.dev, action.offset, action.size)
-            case "unplug_all":
-                return self.unplug_all(action.dev)
-            case "state":
-                return self.state(action.dev, action.offset, action.size)
-            case "device_del":
-                self.device_del(action.dev)
-            case "vhost_start":
-                self.vhost_start(action.dev)
-            case _:
-                raise BadInput(
-                    f"unknown action {action.op!r}: known are request_size, settle, plug, unplug, unplug_all, state, "
-                    "reset, device_del, vhost_start"
-                )
+        match action:
+            case Plug(dev=name, offset=offset, size=size):
+                return self.plug(name, offset, size)
+            case Unplug(dev=name, offset=offset, size=size):
+                return self.unplug(name, offset, size)
+            case State(dev=name, offset=offset, size=size):
+                return self.state(name, offset, size)
+            case UnplugAll(dev=name):
+                return self.unplug_all(name)
+            case RawRequest(dev=name):
+                return self.raw_request(name, action.type, action.gpa, action.nb_blocks)
+            case RequestSize(dev=name, size=size):
+                self.qom_set(name, "requested-size", size)
+            case QomSet(dev=name):
+                self.qom_set(name, action.property, action.value)
+            case Settle(dev=name):
+                self.settle(name)
+            case Reset():
+                self.reset()
+            case DeviceReset(dev=name):
+                self.device_reset(name)
+            case DriverStart(dev=name):
+                self.driver_start(name, unplugged_inaccessible=action.unplugged_inaccessible)
+            case VhostStart(dev=name, ring=ring):
+                self.vhost_start(name, ring)
+            case DeviceAdd(driver=driver, id=new, props=props, object=memory):
+                self.device_add(driver, new, props=props, object=memory, vhost_slots=action.vhost_slots)
+            case DeviceDel(id=name):
+                self.device_del(name)
+            case ObjectAdd(object=memory):
+                self.object_add(cmdline.backend_from_object(memory))
+            case Migrate(to=to):
+                self.migrating = to != "file"
+            case MigrateCancel():
+                self.end_migration()
+            case MigrateIncoming(source=history):
+                scenario = replace(self.scenario, incoming=False, actions=history)
+                self.restore(Machine(scenario, self.rules, vhost_slots=self._vhost_slots))
+            case Start() | Look() | NetdevAdd() | ChardevAdd():
+                pass
         return None
 
 

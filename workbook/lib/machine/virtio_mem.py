@@ -62,6 +62,10 @@ class RequestType(IntEnum):
     STATE = 3
 
 
+VERSION_1: Final = 1 << 32
+"""Feature bit that every driver of a modern virtio device accepts (virtio 1.2, section 6)."""
+
+
 def default_block_size(page_size: int) -> int:
     """Return the block size QEMU takes where the user gives none, for a backend of that page size, bytes."""
     return max(page_size, THP_SIZE) if page_size == HOST_PAGE else max(page_size, MIN_BLOCK_SIZE)
@@ -146,6 +150,8 @@ class VirtioMemDevice:
         Indices of the slots that are mapped now, ascending.
     broken
         The guest broke the protocol: no answers until a reset.
+    has_driver
+        The guest's driver runs: it has accepted what it must accept.
     """
 
     rules: RuleSet
@@ -160,6 +166,7 @@ class VirtioMemDevice:
     plugged: PluggedBlocks = field(default_factory=PluggedBlocks)
     mapped: Sequence[int] = ()
     broken: bool = False
+    has_driver: bool = True
 
     def __post_init__(self) -> None:
         self.resize_usable(self.requested_size, can_shrink=True)
@@ -197,6 +204,41 @@ class VirtioMemDevice:
             return
         self.usable_region_size = usable
         self.remap(Remap.RESIZE)
+
+    def start_driver(self, *, accepted: bool = True) -> None:
+        """Reset the device and let its driver negotiate (``virtio_mem_validate_features``).
+
+        Parameters
+        ----------
+        accepted
+            The driver accepts every feature that it must accept.
+
+        Raises
+        ------
+        Refusal
+            It does not: FEATURES_OK stays clear.
+        """
+        self.broken, self.has_driver = False, accepted
+        if not accepted:
+            raise Refusal(
+                f"the device does not accept the features {VERSION_1:#x}: FEATURES_OK stays clear",
+                "a guest driver that knows VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE (Linux 5.16), "
+                "or unplugged-inaccessible=off",
+            )
+
+    def require_driver(self) -> None:
+        """Check that there is a driver to ask the device for anything.
+
+        Raises
+        ------
+        Refusal
+            It does not run.
+        """
+        if not self.has_driver:
+            raise Refusal(
+                "the driver of the virtio device is not running (DRIVER_OK is clear): start it first",
+                "let the driver accept VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE",
+            )
 
     def request_size(self, size: int) -> None:
         """Ask the guest for `size` bytes (``qom-set requested-size``).

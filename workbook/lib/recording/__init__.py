@@ -1,6 +1,18 @@
 """Recordings of a real QEMU: predict one with the model alone, and compare."""
 
-from .archive import load, read_all
-from .player import Difference, compare, predict, rules_of
+from .compare import NOT_COMPARED, Difference, compare
+from .format import Observation, Recording, RecordingJson, Step
+from .player import predict, predicted, rules_of
 
-__all__ = ("Difference", "compare", "load", "predict", "read_all", "rules_of")
+__all__ = (
+    "NOT_COMPARED",
+    "Difference",
+    "Observation",
+    "Recording",
+    "RecordingJson",
+    "Step",
+    "compare",
+    "predict",
+    "predicted",
+    "rules_of",
+)

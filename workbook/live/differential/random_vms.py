@@ -1,25 +1,43 @@
 """Random scenarios for the comparison of model and QEMU, as Hypothesis strategies, so that they shrink by themselves.
 
-A sketch is a recording without observations: ``argv``, ``accel``, ``vhost_backends``, and steps with nothing but their
-action. The model only chooses what is worth trying next (which devices there are, where they lie); what is right, QEMU
-says.
+A sketch is a recording without observations. The model only chooses what is worth trying next (which devices there
+are, where they lie); what is right, QEMU says.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from dataclasses import replace
+from typing import Final, TypeAlias
 
 from hypothesis import strategies as st
 
+from workbook.lib.actions import (
+    Action,
+    DeviceAdd,
+    DeviceDel,
+    DeviceReset,
+    Plug,
+    RawRequest,
+    RequestSize,
+    Reset,
+    Start,
+    State,
+    Unplug,
+    UnplugAll,
+    VhostStart,
+)
 from workbook.lib.errors import WorkbookError
-from workbook.lib.recording.player import predict
+from workbook.lib.json_codec import Json, JsonObject
+from workbook.lib.recording import Recording, Step, predicted
+from workbook.lib.recording.format import View
 from workbook.lib.scenario import DEFAULT_FIRMWARE_SIZE
 from workbook.lib.size import GiB, KiB, MiB, TiB, round_up
+from workbook.live.qemu.observation import device_key
 
 __all__ = ("LARGEST_FOR_KVM", "Sketch", "sketches")
 
-Sketch: TypeAlias = dict[str, Any]
+Sketch: TypeAlias = Recording
 """A recording without observations."""
-Steps: TypeAlias = Sequence[Mapping[str, Any]]
+Steps: TypeAlias = Sequence[Step]
 
 LARGEST_FOR_KVM: Final = 32 * GiB
 """Memory devices under KVM are no larger: a host without TDP MMU pays 2.5 MB of metadata per mapped GiB."""
@@ -73,8 +91,8 @@ def sketches(draw: st.DrawFn, accels: Sequence[str] = ("tcg",)) -> Sketch:
     for _ in range(_MOST_ACTIONS):
         if shown is None or not draw(st.integers(0, 15)):
             break
-        action = draw(_actions(shown, sketch["accel"], chipset, hot_plugging=hot_plugging))
-        sketch["steps"].append({"action": action})
+        action = draw(_actions(shown, sketch.accel, chipset, hot_plugging=hot_plugging))
+        sketch = replace(sketch, steps=(*sketch.steps, Step(action=action)))
         shown = _foresee(sketch)
         # QEMU 10.0.2 takes the used vhost memslots for 0 once a vhost device was removed or refused late, until another
         # one commits; the model follows the later, repaired QEMU. No device_add after that: nothing else looks there.
@@ -85,17 +103,28 @@ def sketches(draw: st.DrawFn, accels: Sequence[str] = ("tcg",)) -> Sketch:
 def _foresee(sketch: Sketch) -> Steps | None:
     """Return the steps as the model expects them; None where nothing can follow."""
     try:
-        steps: Steps = predict(sketch)["steps"]
+        steps = predicted(sketch).steps
     except WorkbookError:
         return None
-    return steps if len(steps) == len(sketch["steps"]) and "memory_devices" in steps[-1] else None
+    return steps if len(steps) == len(sketch.steps) and _view(steps[-1]) is not None else None
 
 
-def _loses_a_vhost(step: Mapping[str, Any]) -> bool:
-    action = step["action"]
-    if action["op"] == "device_del":
-        return action["id"] in step.get("vhost", {})
-    return "vhost_slots" in action and step["error"] is not None
+def _view(step: Step) -> View | None:
+    return step.observation.view if step.observation else None
+
+
+def _refused(step: Step) -> bool:
+    return step.observation is not None and step.observation.error is not None
+
+
+def _loses_a_vhost(step: Step) -> bool:
+    view = _view(step)
+    match step.action:
+        case DeviceDel(id=name):
+            return view is not None and name in view.vhost
+        case DeviceAdd(is_vhost_user=True):
+            return _refused(step)
+    return False
 
 
 # -- machines and devices -------------------------------------------------------------------------------------------
@@ -137,18 +166,14 @@ def _machines(draw: st.DrawFn, accels: Sequence[str], chipset: str) -> Sketch:
         argv += ["-cpu", draw(st.sampled_from(_BIG_CPU))]
     memory = f"{ram // MiB}M" + ("" if room is None else f",maxmem={ram + room}") + (f",slots={slots}" if slots else "")
     argv += ["-nodefaults", "-display", "none", "-m", memory, *words]
-    return {
-        "name": "",
-        "about": "",
-        "qemu_version": "10.0",
-        "firmware_size": DEFAULT_FIRMWARE_SIZE,
-        "accel": accel,
-        "argv": argv,
-        "kvm_memslots_faked": None,
-        "smm_faked": False,
-        "vhost_backends": vhost_backends,
-        "steps": [{"action": {"op": "start"}}],
-    }
+    return Recording(
+        qemu_version="10.0",
+        firmware_size=DEFAULT_FIRMWARE_SIZE,
+        accel=accel,
+        argv=tuple(argv),
+        vhost_backends=vhost_backends,
+        steps=(Step(action=Start()),),
+    )
 
 
 @st.composite
@@ -182,9 +207,9 @@ def _sizes(accel: str) -> st.SearchStrategy[int]:
 
 
 @st.composite
-def _backends(draw: st.DrawFn, name: str, size: int, kind: str = "") -> dict[str, Any]:
+def _backends(draw: st.DrawFn, name: str, size: int, kind: str = "") -> dict[str, Json]:
     kind = kind or draw(st.sampled_from(["memfd", "memfd", "ram"]))
-    backend: dict[str, Any] = {"qom-type": f"memory-backend-{kind}", "id": name, "size": size, "reserve": False}
+    backend: dict[str, Json] = {"qom-type": f"memory-backend-{kind}", "id": name, "size": size, "reserve": False}
     share = draw(st.sampled_from([None, True, False]))
     return backend if share is None else backend | {"share": share}
 
@@ -196,7 +221,7 @@ _DRIVERS: Final = {"virtio-mem": "virtio-mem-pci", "dimm": "pc-dimm", "pmem": "v
 @st.composite
 def _memory_devices(
     draw: st.DrawFn, kind: str, memdev: str, accel: str, *, careful: bool
-) -> tuple[str, dict[str, Any], int]:
+) -> tuple[str, dict[str, Json], int]:
     """Draw a memory device: driver, properties, and the size of its backend.
 
     Parameters
@@ -207,7 +232,7 @@ def _memory_devices(
     size = draw(_sizes(accel))
     if careful:
         size = round_up(size, 2 * MiB)
-    props: dict[str, Any] = {"memdev": memdev}
+    props: dict[str, Json] = {"memdev": memdev}
     if not careful and _rarely(draw, 20):
         props["memdev"] = draw(st.sampled_from(["ram", "nowhere", "mem0"]))
     if kind == "virtio-mem":
@@ -221,9 +246,9 @@ def _memory_devices(
 
 
 @st.composite
-def _virtio_mem_properties(draw: st.DrawFn, size: int, *, careful: bool) -> tuple[int, dict[str, Any]]:
+def _virtio_mem_properties(draw: st.DrawFn, size: int, *, careful: bool) -> tuple[int, dict[str, Json]]:
     """Draw a virtio-mem device's properties, and the size of its backend, which careful users round to blocks."""
-    props: dict[str, Any] = {}
+    props: dict[str, Json] = {}
     if block := draw(_block_sizes if careful or not _rarely(draw) else _wrong_block_sizes):
         props["block-size"] = block
     if careful:
@@ -270,9 +295,9 @@ def _vhost_limits() -> st.SearchStrategy[int | None]:
     return st.one_of(st.sampled_from(_VHOST_LIMITS), st.integers(8, 600))
 
 
-def _as_option(backend: Mapping[str, Any]) -> str:
+def _as_option(backend: Mapping[str, Json]) -> str:
     pairs = [f"{key}={_word(value)}" for key, value in backend.items() if key != "qom-type"]
-    return ",".join([backend["qom-type"], *pairs])
+    return ",".join([str(backend["qom-type"]), *pairs])
 
 
 def _word(value: object) -> str:
@@ -285,13 +310,14 @@ _GUEST: Final = ("plug", "plug", "plug", "plug", "unplug", "unplug", "state", "r
 
 
 @st.composite
-def _actions(draw: st.DrawFn, steps: Steps, accel: str, chipset: str, *, hot_plugging: bool) -> dict[str, Any]:
+def _actions(draw: st.DrawFn, steps: Steps, accel: str, chipset: str, *, hot_plugging: bool) -> Action:
     """Draw an action that fits what is shown after `steps`."""
-    shown = steps[-1]
+    shown = _view(steps[-1])
+    assert shown is not None
     # PCI Express' root bus takes no devices at run time, and drivers look nowhere else
     on_pci = chipset == "pc"
-    devices = list(shown["config_space"])
-    vhosts = [name for name in shown.get("vhost", {}) if _is_there(name, steps)]
+    devices = list(shown.config_space)
+    vhosts = [name for name in shown.vhost if _is_there(name, steps)]
     idle = [name for name in vhosts if _is_idle(name, steps)]
     kinds = ["reset"]
     if devices:
@@ -300,7 +326,7 @@ def _actions(draw: st.DrawFn, steps: Steps, accel: str, chipset: str, *, hot_plu
         kinds += ["vhost_start", "vhost_start"]
     if hot_plugging:
         kinds += ["add_virtio_mem", "add_virtio_mem", "add_vhost", "add_dimm"] if on_pci else ["add_dimm"]
-    removable = [one["data"]["id"] for one in shown["memory_devices"] if on_pci or one["type"] == "dimm"]
+    removable = [device_key(one) for one in shown.memory_devices if on_pci or one["type"] == "dimm"]
     removable += vhosts if on_pci else []
     if removable:
         kinds.append("device_del")
@@ -309,60 +335,69 @@ def _actions(draw: st.DrawFn, steps: Steps, accel: str, chipset: str, *, hot_plu
         return draw(_HOT[op](f"{len(steps)}h", accel))
     match op:
         case "reset":
-            return {"op": op}
+            return Reset()
         case "vhost_start":
-            return {"op": op, "dev": draw(st.sampled_from(idle))}
+            return VhostStart(dev=draw(st.sampled_from(idle)))
         case "device_del":
-            return {"op": op, "id": draw(st.sampled_from(removable))}
+            return DeviceDel(id=draw(st.sampled_from(removable)))
     name = draw(st.sampled_from(devices))
-    return {"op": op, "dev": name, **draw(_arguments(op, shown["config_space"][name], _earlier(steps, name)))}
+    return draw(_guest_actions(op, name, shown.config_space[name], _earlier(steps, name)))
 
 
 def _is_there(name: str, steps: Steps) -> bool:
     """Whether a vhost device has been neither refused nor removed."""
     for step in steps:
-        if step["action"].get("id") == name and (step["action"]["op"] == "device_add") == (step["error"] is not None):
-            return False
+        match step.action:
+            case DeviceAdd(id=new) if new == name and _refused(step):
+                return False
+            case DeviceDel(id=gone) if gone == name and not _refused(step):
+                return False
     return True
 
 
 def _is_idle(name: str, steps: Steps) -> bool:
     """Whether a vhost device that is there has not been started since the last reset."""
     idle = True
-    for action in (step["action"] for step in steps):
-        if action["op"] == "reset":
-            idle = True
-        elif action["op"] == "vhost_start" and action["dev"] == name:
-            idle = False
+    for step in steps:
+        match step.action:
+            case Reset():
+                idle = True
+            case VhostStart(dev=started) if started == name:
+                idle = False
     return idle
 
 
 def _earlier(steps: Steps, name: str) -> list[tuple[int, int]]:
     """Ranges of a device that were asked for before."""
-    actions = [step["action"] for step in steps]
-    return [(one["offset"], one["size"]) for one in actions if one.get("dev") == name and "offset" in one]
+    actions = [step.action for step in steps]
+    return [(one.offset, one.size) for one in actions if isinstance(one, Plug | Unplug | State) and one.dev == name]
 
 
 @st.composite
-def _arguments(
-    draw: st.DrawFn, op: str, device: Mapping[str, int], earlier: Sequence[tuple[int, int]]
-) -> dict[str, Any]:
+def _guest_actions(
+    draw: st.DrawFn, op: str, name: str, device: Mapping[str, int], earlier: Sequence[tuple[int, int]]
+) -> Action:
     block, region = device["block_size"], device["region_size"]
     match op:
         case "request_size":
-            return {"size": draw(_requests(region, block, careful=False))}
-        case "plug" | "unplug" | "state":
-            offset, size = draw(_ranges(device, earlier))
-            return {"offset": offset, "size": size}
-        case "raw":
-            offset, size = draw(_ranges(device, earlier))
-            gpa = device["addr"] + offset
-            if _rarely(draw, 4):
-                gpa = draw(st.sampled_from([0, 1, device["addr"] - block, device["addr"] + region, (1 << 64) - block]))
-            kind = draw(st.sampled_from([0, 0, 0, 1, 1, 2, 3, 4, 65535]))
-            return {"type": kind, "gpa": gpa, "nb_blocks": size // block}
-        case _:
-            return {}
+            return RequestSize(dev=name, size=draw(_requests(region, block, careful=False)))
+        case "unplug_all":
+            return UnplugAll(dev=name)
+        case "device_reset":
+            return DeviceReset(dev=name)
+    offset, size = draw(_ranges(device, earlier))
+    match op:
+        case "plug":
+            return Plug(dev=name, offset=offset, size=size)
+        case "unplug":
+            return Unplug(dev=name, offset=offset, size=size)
+        case "state":
+            return State(dev=name, offset=offset, size=size)
+    gpa = device["addr"] + offset
+    if _rarely(draw, 4):
+        gpa = draw(st.sampled_from([0, 1, device["addr"] - block, device["addr"] + region, (1 << 64) - block]))
+    kind = draw(st.sampled_from([0, 0, 0, 1, 1, 2, 3, 4, 65535]))
+    return RawRequest(dev=name, type=kind, gpa=gpa, nb_blocks=size // block)
 
 
 _MOST_BLOCKS: Final = (1 << 16) - 1
@@ -396,21 +431,21 @@ def _ranges(draw: st.DrawFn, device: Mapping[str, int], earlier: Sequence[tuple[
 
 
 @st.composite
-def _add_memory(draw: st.DrawFn, kind: str, number: str, accel: str) -> dict[str, Any]:
+def _add_memory(draw: st.DrawFn, kind: str, number: str, accel: str) -> Action:
     driver, props, size = draw(_memory_devices(kind, f"mem{number}", accel, careful=draw(st.integers(0, 2)) < 2))
     name = _NAMES[kind].format(number)
-    backend = draw(_backends(f"mem{number}", size))
-    return {"op": "device_add", "driver": driver, "id": name, "props": props, "object": backend}
+    backend = JsonObject(draw(_backends(f"mem{number}", size)))
+    return DeviceAdd(driver=driver, id=name, props=JsonObject(props), object=backend)
 
 
 @st.composite
-def _add_vhost(draw: st.DrawFn, number: str, _accel: str) -> dict[str, Any]:
+def _add_vhost(draw: st.DrawFn, number: str, _accel: str) -> Action:
     driver = draw(st.sampled_from(_VHOST_DRIVERS))
     slots, name = draw(_vhost_limits()), f"vu{number}"
-    return {"op": "device_add", "driver": driver, "id": name, "vhost_slots": slots, "props": {"chardev": f"c{name}"}}
+    return DeviceAdd(driver=driver, id=name, vhost_slots=slots, props=JsonObject({"chardev": f"c{name}"}))
 
 
-_HOT: Final[Mapping[str, Callable[[str, str], st.SearchStrategy[dict[str, Any]]]]] = {
+_HOT: Final[Mapping[str, Callable[[str, str], st.SearchStrategy[Action]]]] = {
     "add_virtio_mem": lambda number, accel: _add_memory("virtio-mem", number, accel),
     "add_dimm": lambda number, accel: _add_memory("dimm", number, accel),
     "add_vhost": _add_vhost,

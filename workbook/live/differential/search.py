@@ -10,16 +10,16 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed as with_seed, settings
 from hypothesis.errors import Flaky
 
 from workbook.lib.errors import BadInput, WorkbookError
-from workbook.lib.recording.player import NOT_PREDICTED, Difference, compare, predict
+from workbook.lib.recording import Difference, RecordingJson, compare, predict
 from workbook.live.progress_bar import progress_bar
 from workbook.live.qemu.process import without_harness
 from workbook.live.qemu.recorder import DEFAULT_TIMEOUT, QemuBinary, find_qemu, play, usable_accel
@@ -46,7 +46,7 @@ class Finding:
         Where the model says otherwise, in order.
     """
 
-    recording: Mapping[str, Any]
+    recording: RecordingJson
     differences: tuple[Difference, ...]
 
     def __str__(self) -> str:
@@ -81,22 +81,18 @@ class _Differs(Exception):
     """Tells Hypothesis that a scenario is one to shrink."""
 
 
-def differences(recording: Mapping[str, Any]) -> tuple[Difference, ...]:
+def differences(recording: RecordingJson) -> tuple[Difference, ...]:
     """Compare a recording with what the model predicts for it, both ways: nothing may be missing on either side."""
     try:
         predicted = predict(recording)
     except WorkbookError as error:
-        return (Difference(0, "prediction", "is there", f"{type(error).__name__}: {error}"),)
-    found = compare(recording, predicted)
-    for number, (shown, step) in enumerate(zip(recording["steps"], predicted["steps"], strict=False)):
-        extra = step.keys() - shown.keys() - NOT_PREDICTED
-        found += [Difference(number, key, None, step[key]) for key in sorted(extra)]
-    return tuple(sorted(found, key=lambda one: one.step))
+        return (Difference(0, "prediction", "prediction", "is there", f"{type(error).__name__}: {error}"),)
+    return tuple(compare(recording, predicted, both_ways=True))
 
 
 def judge(
     sketch: Sketch, qemu: QemuBinary, *, timeout: float = DEFAULT_TIMEOUT
-) -> tuple[dict[str, Any], Finding | None]:
+) -> tuple[RecordingJson, Finding | None]:
     """Play a sketch on QEMU and compare with the model; return the recording, and the finding if there is one.
 
     Raises
@@ -104,10 +100,10 @@ def judge(
     QemuHangs
         QEMU does not answer in time.
     """
-    actions = [step["action"] for step in sketch["steps"]]
+    actions = [step.action for step in sketch.steps]
     while True:
         try:
-            recording = play(sketch["argv"], actions, sketch["vhost_backends"], qemu=qemu, timeout=timeout)
+            recording = play(sketch.argv, actions, sketch.vhost_backends, qemu=qemu, timeout=timeout).to_json()
             break
         except BadInput:
             # the model foresaw a device that QEMU does not have: the steps before show it

@@ -13,9 +13,10 @@ from collections import Counter
 from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from workbook.lib.errors import WorkbookError
+from workbook.lib.recording.format import VhostTable
 
 __all__ = ("BackendFailed", "VhostUserBackend")
 
@@ -114,14 +115,13 @@ class VhostUserBackend:
             one.close()
         self._path.unlink(missing_ok=True)
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> VhostTable:
         """Handle everything that QEMU has sent so far, then return what the backend knows.
 
         Returns
         -------
-        dict
-            ``max_mem_slots``, ``regions`` (memory regions now), ``started``, ``connections`` and ``messages`` (how
-            many of each memory message since the backend listens).
+        VhostTable
+            With the memory messages since the backend listens.
 
         Raises
         ------
@@ -132,13 +132,13 @@ class VhostUserBackend:
         self._alarm.send(b"x")
         if not self._drained.wait(_DRAIN_TIMEOUT) or self._failure:
             raise BackendFailed(f"vhost-user backend {self._path.name}: {self._failure or 'its thread hangs'}")
-        return {
-            "max_mem_slots": self._slots,
-            "regions": self._regions,
-            "started": self._started,
-            "connections": self._connections,
-            "messages": dict(sorted(self._messages.items())),
-        }
+        return VhostTable(
+            max_mem_slots=self._slots,
+            regions=self._regions,
+            started=self._started,
+            connections=self._connections,
+            messages=dict(sorted(self._messages.items())),
+        )
 
     def _serve(self) -> None:
         selector = selectors.DefaultSelector()

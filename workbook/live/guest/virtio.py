@@ -6,6 +6,7 @@ and waits for each answer (virtio 1.2, sections 2.7, 4.1 and 5.15).
 
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -296,6 +297,41 @@ class VirtioMemDriver:
     def unplug_all(self) -> MemAnswer:
         """UNPLUG_ALL."""
         return self.request(_UNPLUG_ALL, 0, 0)
+
+    def settle(self) -> None:
+        """Follow the request as Linux does: plug from the bottom, unplug from the top, whole blocks.
+
+        What is plugged is asked of the device, so that it does not matter who plugged it.
+        """
+        config = self.config_space()
+        missing = (config.requested_size - config.plugged_size) // config.block_size
+        if missing > 0:
+            for first, count in self._runs("UNPLUGGED"):
+                step = min(missing, count)
+                self.plug(config.addr + first * config.block_size, step)
+                missing -= step
+                if not missing:
+                    return
+        elif missing < 0:
+            for first, count in reversed(list(self._runs("PLUGGED"))):
+                step = min(-missing, count)
+                self.unplug(config.addr + (first + count - step) * config.block_size, step)
+                missing += step
+                if not missing:
+                    return
+
+    def _runs(self, state: str) -> Iterator[tuple[int, int]]:
+        """Yield first block and number of blocks of what has a state in the usable region, ascending, by halves."""
+        config = self.config_space()
+        blocks = config.usable_region_size // config.block_size
+        waiting = [(at, min(MAX_BLOCKS, blocks - at)) for at in range(0, blocks, MAX_BLOCKS)][::-1]
+        while waiting:
+            first, count = waiting.pop()
+            answer = self.state(config.addr + first * config.block_size, count).state
+            if answer == "MIXED":
+                waiting += [(first + count // 2, count - count // 2), (first, count // 2)]
+            elif answer == state:
+                yield first, count
 
     def state(self, address: int, blocks: int) -> MemAnswer:
         """STATE of `blocks` blocks from a guest physical address on."""

@@ -2,21 +2,23 @@
 
 import socket
 import time
-from collections.abc import Callable, Mapping, Set as AbstractSet
+from collections.abc import Callable, Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final
 
+from workbook.lib import actions as lib
+from workbook.lib.actions import Action
 from workbook.lib.errors import BadInput
+from workbook.lib.json_codec import Json
+from workbook.lib.recording import Observation
 from workbook.live.guest.virtio import VERSION_1, DriverRefused, MemAnswer, VirtioMemDriver, VirtioPci
 
 from .process import Silent
 from .qmp import QmpRefusal
 from .session import Session
 
-__all__ = ("Action", "perform")
-
-Action: TypeAlias = Mapping[str, Any]
-"""What a recording's step has as ``action``: ``op`` names it, the rest depends on it."""
+__all__ = ("perform",)
 
 _POLL: Final = 0.005
 _RELEASE_TIMEOUT: Final = 1.0
@@ -28,152 +30,135 @@ _MEMORY_SELECT, _MEMORY_CONTROL, _MEMORY_EJECT = 0x0A00, 0x0A14, 0x08
 """ACPI memory hotplug (docs/specs/acpi_mem_hotplug.rst)."""
 
 
-def perform(session: Session, action: Action) -> dict[str, Any]:
+def perform(session: Session, action: Action) -> Observation:
     """Do one action and look at the result.
+
+    A reset is followed by what firmware and drivers do again; a removed device is released as a guest with ACPI would
+    (440FX; DIMMs on both); a migration without a destination's name goes to a file.
 
     Parameters
     ----------
     session
         The running QEMU.
-    action
-        One of
-
-        - ``start``, ``look``: only look; after a migration was started, ``look`` also gives its state
-        - ``request_size`` (`dev`, `size`): set the property ``requested-size``
-        - ``plug``, ``unplug``, ``state`` (`dev`, `offset` from the device's start, `size`), ``unplug_all`` (`dev`):
-          requests of the driver
-        - ``raw`` (`dev`, `type`, `gpa`, `nb_blocks`): any request, also a forbidden one
-        - ``reset``: system reset, then what firmware and driver do again
-        - ``device_reset`` (`dev`): virtio reset, then the driver starts again
-        - ``driver_start`` (`dev`, `unplugged_inaccessible`): negotiate anew, with or without this feature
-        - ``vhost_start`` (`dev`): a driver starts the vhost-user device
-        - ``device_add`` (`driver`, `id`, `props`; `object`: its memory backend; `vhost_slots`: its vhost-user backend)
-        - ``device_del`` (`id`): also releases the device as a guest with ACPI would (440FX; DIMMs on both)
-        - ``netdev_add`` (`type`, `id`, `props`)
-        - ``migrate`` (`to`: ``file``, or ``nowhere`` for one that stays active), ``migrate_cancel``,
-          ``migrate_incoming``
-
-        Sizes and offsets are in bytes.
-
-    Returns
-    -------
-    dict
-        A recording's step without its ``action``.
 
     Raises
     ------
     QemuDied, QemuHangs
         QEMU ended, or gives no answer in time.
     BadInput
-        There is no such action, it lacks something, or it names a device that is not there.
+        It names a device that is not there, or cannot be done here.
     """
     with session.process.explained():
-        step = _answer(session, action)
-        step |= session.observe()
+        seen = _answer(session, action)
+        view = session.observe()
         session.process.check_alive()
-    if stderr := session.process.new_stderr():
-        step["stderr"] = stderr
-    return step
+    return replace(seen, view=view, stderr=session.process.new_stderr() or None)
 
 
-def _answer(session: Session, action: Action) -> dict[str, Any]:
-    do = _ACTIONS.get(action["op"])
-    if do is None:
-        raise BadInput(f"action {action['op']!r} is not known: {', '.join(_ACTIONS)} are")
-    missing = _NEEDED.get(action["op"], frozenset()) - action.keys()
-    if missing:
-        raise BadInput(f"action {action['op']!r} needs {', '.join(sorted(missing))}: {dict(action)} has not")
+def _answer(session: Session, action: Action) -> Observation:
     try:
-        return {**do(session, action), "error": None}
+        return _act(session, action)
     except (QmpRefusal, DriverRefused) as refusal:
-        return {"error": str(refusal)}
+        return Observation(error=str(refusal))
 
 
-def _look(session: Session, _action: Action) -> dict[str, Any]:
+def _act(session: Session, action: Action) -> Observation:
+    """Do an action; return the device's answer, or the state of a migration, where there is one."""
+    qmp = session.qmp
+    match action:
+        case lib.Look():
+            return _look(session)
+        case lib.Plug(dev=name):
+            return _ask_range(session.driver(name), action, session.driver(name).plug)
+        case lib.Unplug(dev=name):
+            return _ask_range(session.driver(name), action, session.driver(name).unplug)
+        case lib.State(dev=name):
+            return _ask_range(session.driver(name), action, session.driver(name).state)
+        case lib.UnplugAll(dev=name):
+            return _answered(session.driver(name).unplug_all())
+        case lib.RawRequest(dev=name):
+            return _answered(session.driver(name).request(action.type, action.gpa, action.nb_blocks))
+        case lib.Settle(dev=name):
+            session.driver(name).settle()
+        case lib.RequestSize(dev=name, size=size):
+            _qom_set(session, name, "requested-size", size)
+        case lib.QomSet(dev=name):
+            _qom_set(session, name, action.property, action.value)
+        case lib.Reset():
+            qmp.execute_and_await("system_reset", None, "RESET")
+            session.boot()
+        case lib.DeviceReset(dev=name):
+            session.driver(name).device.reset()
+            session.driver(name).start()
+        case lib.DriverStart(dev=name):
+            session.driver(name).start(unplugged_inaccessible=action.unplugged_inaccessible)
+        case lib.VhostStart(dev=name):
+            _vhost_start(session, name)
+        case lib.DeviceAdd():
+            _device_add(session, action)
+        case lib.DeviceDel(id=name):
+            _device_del(session, name)
+        case lib.ObjectAdd(object=memory):
+            qmp.execute("object-add", dict(memory))
+        case lib.NetdevAdd():
+            qmp.execute("netdev_add", {"type": action.type, "id": action.id, **action.props})
+        case lib.ChardevAdd():
+            qmp.execute("chardev-add", {"id": action.id, "backend": dict(action.backend)})
+        case lib.Migrate(to=to):
+            _migrate(session, to or "file")
+        case lib.MigrateCancel():
+            qmp.execute("migrate_cancel")
+            _await_migration(session, _MIGRATION_OVER)
+        case lib.MigrateIncoming():
+            qmp.execute("migrate-incoming", {"uri": f"file:{session.migration}"})
+            _await_migration(session, _MIGRATION_OVER)
+        case lib.Start():
+            pass
+    return Observation()
+
+
+def _look(session: Session) -> Observation:
     if not session.migrating:
-        return {}
+        return Observation()
     session.migrating = False
-    return {"migration": _migration_status(session)}
+    return Observation(migration=_migration_status(session))
 
 
-def _request_size(session: Session, action: Action) -> dict[str, Any]:
-    path = f"/machine/peripheral/{action['dev']}"
-    arguments = {"path": path, "property": "requested-size", "value": action["size"]}
-    session.qmp.execute("qom-set", arguments)
-    return {}
+def _qom_set(session: Session, name: str, prop: str, value: Json) -> None:
+    session.qmp.execute("qom-set", {"path": f"/machine/peripheral/{name}", "property": prop, "value": value})
 
 
-def _plug(session: Session, action: Action) -> dict[str, Any]:
-    driver = session.driver(action["dev"])
-    return _answered(driver.plug(*_range(driver, action)))
-
-
-def _unplug(session: Session, action: Action) -> dict[str, Any]:
-    driver = session.driver(action["dev"])
-    return _answered(driver.unplug(*_range(driver, action)))
-
-
-def _state(session: Session, action: Action) -> dict[str, Any]:
-    driver = session.driver(action["dev"])
-    return _answered(driver.state(*_range(driver, action)))
-
-
-def _unplug_all(session: Session, action: Action) -> dict[str, Any]:
-    return _answered(session.driver(action["dev"]).unplug_all())
-
-
-def _raw(session: Session, action: Action) -> dict[str, Any]:
-    return _answered(session.driver(action["dev"]).request(action["type"], action["gpa"], action["nb_blocks"]))
-
-
-def _reset(session: Session, _action: Action) -> dict[str, Any]:
-    session.qmp.execute_and_await("system_reset", None, "RESET")
-    session.boot()
-    return {}
-
-
-def _device_reset(session: Session, action: Action) -> dict[str, Any]:
-    driver = session.driver(action["dev"])
-    driver.device.reset()
-    driver.start()
-    return {}
-
-
-def _driver_start(session: Session, action: Action) -> dict[str, Any]:
-    session.driver(action["dev"]).start(unplugged_inaccessible=action.get("unplugged_inaccessible", True))
-    return {}
-
-
-def _vhost_start(session: Session, action: Action) -> dict[str, Any]:
-    functions = session.functions(name=action["dev"])
+def _vhost_start(session: Session, name: str) -> None:
+    functions = session.functions(name=name)
     if not functions:
-        raise BadInput(f"there is no device {action['dev']!r} on the root bus (pci.0, pcie.0)")
+        raise BadInput(f"there is no device {name!r} on the root bus (pci.0, pcie.0)")
     VirtioPci(session.qtest, functions[0], session.timeout).start(VERSION_1)
-    return {}
 
 
-def _device_add(session: Session, action: Action) -> dict[str, Any]:
-    qmp, name, driver, props = session.qmp, action["id"], action["driver"], action["props"]
-    if "vhost_slots" in action:
-        path = session.add_backend(name, action["vhost_slots"], driver)
+def _device_add(session: Session, action: lib.DeviceAdd) -> None:
+    qmp, name = session.qmp, action.id
+    arguments = {"driver": action.driver, **({} if name is None else {"id": name}), **action.props}
+    if action.is_vhost_user:
+        if name is None:
+            raise BadInput("a vhost-user device that is hot-plugged needs an id here: its back end is found by it")
+        path = session.add_backend(name, action.vhost_slots, action.driver)
         address = {"type": "unix", "data": {"path": str(path)}}
         backend = {"type": "socket", "data": {"addr": address, "server": False}}
-        qmp.execute("chardev-add", {"id": props["chardev"], "backend": backend})
-    if "object" in action:
-        qmp.execute("object-add", dict(action["object"]))
+        qmp.execute("chardev-add", {"id": action.props["chardev"], "backend": backend})
+    if action.object is not None:
+        qmp.execute("object-add", dict(action.object))
     try:
-        qmp.execute("device_add", {"driver": driver, "id": name, **props})
+        qmp.execute("device_add", arguments)
     except QmpRefusal:
-        if "object" in action:
-            qmp.execute("object-del", {"id": action["object"]["id"]})
+        if action.object is not None:
+            qmp.execute("object-del", {"id": action.object["id"]})
         raise
     session.find_drivers()
-    return {}
 
 
-def _device_del(session: Session, action: Action) -> dict[str, Any]:
+def _device_del(session: Session, name: str) -> None:
     """Ask for the removal, and release the device as a guest with ACPI would."""
-    qmp, qtest, name = session.qmp, session.qtest, action["id"]
+    qmp, qtest = session.qmp, session.qtest
     functions = session.functions(name=name)
     slots = [
         one["data"]["slot"]
@@ -191,25 +176,15 @@ def _device_del(session: Session, action: Action) -> dict[str, Any]:
             break
         time.sleep(_POLL)
     session.find_drivers()
-    return {}
 
 
-def _netdev_add(session: Session, action: Action) -> dict[str, Any]:
-    session.qmp.execute("netdev_add", {"type": action["type"], "id": action["id"], **action.get("props", {})})
-    return {}
-
-
-def _migrate(session: Session, action: Action) -> dict[str, Any]:
-    match action.get("to", "file"):
-        case "file":
-            uri, until = f"file:{session.migration}", _MIGRATION_OVER
-        case "nowhere":
-            uri, until = f"unix:{_black_hole(session)}", frozenset({"active"})
-        case other:
-            raise BadInput(f"a migration to {other!r} is not possible: 'file', or 'nowhere' (it stays active) are")
+def _migrate(session: Session, to: str) -> None:
+    if to == "file":
+        uri, until = f"file:{session.migration}", _MIGRATION_OVER
+    else:
+        uri, until = f"unix:{_black_hole(session)}", frozenset({"active"})
     session.qmp.execute("migrate", {"uri": uri})
     _await_migration(session, until | _MIGRATION_OVER)
-    return {}
 
 
 def _black_hole(session: Session) -> Path:
@@ -220,18 +195,6 @@ def _black_hole(session: Session) -> Path:
     listener.bind(str(path))
     listener.listen()
     return path
-
-
-def _migrate_cancel(session: Session, _action: Action) -> dict[str, Any]:
-    session.qmp.execute("migrate_cancel")
-    _await_migration(session, _MIGRATION_OVER)
-    return {}
-
-
-def _migrate_incoming(session: Session, _action: Action) -> dict[str, Any]:
-    session.qmp.execute("migrate-incoming", {"uri": f"file:{session.migration}"})
-    _await_migration(session, _MIGRATION_OVER)
-    return {}
 
 
 def _migration_status(session: Session) -> str | None:
@@ -249,50 +212,13 @@ def _await_migration(session: Session, until: AbstractSet[str]) -> None:
         time.sleep(_POLL)
 
 
-_REQUEST: Final = frozenset({"dev", "offset", "size"})
-_NEEDED: Final[Mapping[str, AbstractSet[str]]] = {
-    "device_add": frozenset({"driver", "id", "props"}),
-    "device_del": frozenset({"id"}),
-    "device_reset": frozenset({"dev"}),
-    "driver_start": frozenset({"dev"}),
-    "netdev_add": frozenset({"type", "id"}),
-    "plug": _REQUEST,
-    "raw": frozenset({"dev", "type", "gpa", "nb_blocks"}),
-    "request_size": frozenset({"dev", "size"}),
-    "state": _REQUEST,
-    "unplug": _REQUEST,
-    "unplug_all": frozenset({"dev"}),
-    "vhost_start": frozenset({"dev"}),
-}
-
-_ACTIONS: Final[Mapping[str, Callable[[Session, Action], dict[str, Any]]]] = {
-    "device_add": _device_add,
-    "device_del": _device_del,
-    "device_reset": _device_reset,
-    "driver_start": _driver_start,
-    "look": _look,
-    "migrate": _migrate,
-    "migrate_cancel": _migrate_cancel,
-    "migrate_incoming": _migrate_incoming,
-    "netdev_add": _netdev_add,
-    "plug": _plug,
-    "raw": _raw,
-    "request_size": _request_size,
-    "reset": _reset,
-    "start": _look,
-    "state": _state,
-    "unplug": _unplug,
-    "unplug_all": _unplug_all,
-    "vhost_start": _vhost_start,
-}
+def _answered(answer: MemAnswer) -> Observation:
+    return Observation(response=answer.response, state=answer.state)
 
 
-def _answered(answer: MemAnswer) -> dict[str, Any]:
-    step: dict[str, Any] = {"response": answer.response}
-    return step if answer.state is None else {**step, "state": answer.state}
-
-
-def _range(driver: VirtioMemDriver, action: Action) -> tuple[int, int]:
-    """Guest physical address and number of blocks of an action, whose offset counts from the device's start."""
+def _ask_range(
+    driver: VirtioMemDriver, action: lib.Plug | lib.Unplug | lib.State, ask: Callable[[int, int], MemAnswer]
+) -> Observation:
+    """Send a request; its range as guest-physical address and blocks, where the action's offset is the device's."""
     config = driver.config_space()
-    return config.addr + action["offset"], action["size"] // config.block_size
+    return _answered(ask(config.addr + action.offset, action.size // config.block_size))

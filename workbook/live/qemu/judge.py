@@ -1,7 +1,9 @@
 """One command line on the real QEMU of this machine, beside what the model says."""
 
+from workbook.lib.actions import Start
 from workbook.lib.qemu_args.syntax import split_words
-from workbook.lib.recording.player import compare, predict
+from workbook.lib.recording import Observation, compare, predict
+from workbook.lib.recording.format import View
 
 __all__ = ("beside_the_model",)
 
@@ -19,9 +21,11 @@ def beside_the_model(command_line: str) -> list[tuple[str, str]]:
 
     words = split_words(command_line)
     first = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
-    recorded = play(["qemu-system-x86_64", *words[first:]], [{"op": "start"}])
-    step = recorded["steps"][0]
+    played = play(["qemu-system-x86_64", *words[first:]], [Start()])
+    recorded = played.to_json()
     differences = compare(recorded, predict(recorded))
-    shown = step["error"] or "\n".join([*step.get("info_mtree", []), "", *step.get("info_mtree_flat", [])])
+    seen = played.steps[0].observation or Observation()
+    view = seen.view or View()
+    shown = seen.error or "\n".join([*view.info_mtree, "", *view.info_mtree_flat])
     verdict = "\n".join(map(str, differences)) or "equal in every observation"
-    return [(f"QEMU {recorded['qemu_version']} shows", shown), ("The model is", verdict)]
+    return [(f"QEMU {played.qemu_version} shows", shown), ("The model is", verdict)]

@@ -7,7 +7,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from workbook.lib.recording.format import KvmMemslots
 
 __all__ = ("KvmTrace",)
 
@@ -35,7 +37,7 @@ class KvmTrace:
     _live: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     _ioctls: Counter[int] = field(default_factory=Counter)
 
-    def snapshot(self, start: int, end: int) -> dict[str, Any]:
+    def snapshot(self, start: int, end: int) -> KvmMemslots:
         """Read what is new in the trace.
 
         Parameters
@@ -45,15 +47,14 @@ class KvmTrace:
 
         Returns
         -------
-        dict
-            By KVM address space: ``ioctls`` since the last snapshot, ``live`` memslots, and how many of them lie in
-            device memory. An address space with none is left out.
+        KvmMemslots
+            With the ioctls since the last snapshot.
         """
         self._read()
         device = Counter(space for (space, _), (gpa, _) in self._live.items() if start <= gpa < end)
         live = Counter(space for space, _ in self._live)
         ioctls, self._ioctls = self._ioctls, Counter()
-        return {"ioctls": _by_space(ioctls), "live": _by_space(live), "live_device_memory": _by_space(device)}
+        return KvmMemslots(ioctls=_by_space(ioctls), live=_by_space(live), live_device_memory=_by_space(device))
 
     def memslots(self, start: int, end: int) -> tuple[tuple[int, int], ...]:
         """Return guest physical start and size in bytes of the memslots in [start, end), ascending.

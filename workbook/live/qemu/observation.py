@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+from workbook.lib.json_codec import JsonObject
+from workbook.lib.recording.format import MappedMemslots, View
 from workbook.live.guest.vhost_user import VhostUserBackend
 from workbook.live.guest.virtio import VirtioMemDriver
 
@@ -42,7 +44,7 @@ def observe(
     drivers: Mapping[str, VirtioMemDriver],
     trace: KvmTrace | None,
     backends: Mapping[str, VhostUserBackend],
-) -> dict[str, Any]:
+) -> View:
     """Look at everything once.
 
     Parameters
@@ -55,28 +57,20 @@ def observe(
         KVM's memslots; ``None`` where KVM is not used, then there is no ``kvm``.
     backends
         The vhost-user backends by device id; with none there is no ``vhost``.
-
-    Returns
-    -------
-    dict
-        The observations of a recording's step, from ``info_mtree`` on.
     """
     mtree, flat, devices, info, summary = qmp.execute_all(_COMMANDS)
     tree, start, end = _device_memory(mtree.splitlines())
-    seen = {
-        "info_mtree": tree,
-        "info_mtree_flat": _flat_view(flat.splitlines(), start, end),
-        "memory_devices": devices,
-        "info_memory_devices": info.splitlines(),
-        "memory_size_summary": summary,
-        "mapped_memslots": {device_key(device): _mapped(tree, device["data"]) for device in devices},
-        "config_space": {name: asdict(driver.config_space()) for name, driver in drivers.items()},
-    }
-    if trace is not None:
-        seen["kvm"] = trace.snapshot(start, end)
-    if backends:
-        seen["vhost"] = {name: backend.snapshot() for name, backend in backends.items()}
-    return seen
+    return View(
+        info_mtree=tuple(tree),
+        info_mtree_flat=tuple(_flat_view(flat.splitlines(), start, end)),
+        memory_devices=tuple(map(JsonObject, devices)),
+        info_memory_devices=tuple(info.splitlines()),
+        memory_size_summary=summary,
+        mapped_memslots={device_key(device): _mapped(tree, device["data"]) for device in devices},
+        config_space={name: asdict(driver.config_space()) for name, driver in drivers.items()},
+        kvm=None if trace is None else trace.snapshot(start, end),
+        vhost={name: backend.snapshot() for name, backend in backends.items()},
+    )
 
 
 def _device_memory(lines: list[str]) -> tuple[list[str], int, int]:
@@ -110,7 +104,7 @@ def _flat_view(lines: list[str], start: int, end: int) -> list[str]:
     return ranges
 
 
-def _mapped(tree: list[str], device: Mapping[str, Any]) -> dict[str, Any]:
+def _mapped(tree: list[str], device: Mapping[str, Any]) -> MappedMemslots:
     """Memslots mapped now in a device's range: how many, their numbers, and the size of the largest.
 
     RAM that is mapped as a whole counts as one memslot without a number.
@@ -128,4 +122,4 @@ def _mapped(tree: list[str], device: Mapping[str, Any]) -> dict[str, Any]:
         alias = _ALIAS.search(line)
         index.append(int(alias["index"]) if alias is not None else None)
         largest = max(largest or 0, end - start)
-    return {"count": len(index), "index": index, "memslot_size": largest}
+    return MappedMemslots(count=len(index), index=tuple(index), memslot_size=largest)

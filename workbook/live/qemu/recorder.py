@@ -8,9 +8,11 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from workbook.lib.actions import Action, Start
 from workbook.lib.errors import BadInput
+from workbook.lib.recording import Observation, Recording, Step
 from workbook.lib.scenario import DEFAULT_FIRMWARE_SIZE
 
 from .actions import perform
@@ -35,7 +37,7 @@ DEFAULT_TIMEOUT: Final = 60.0
 
 def play(
     argv: Sequence[str],
-    actions: Sequence[Mapping[str, Any]],
+    actions: Sequence[Action],
     vhost_backends: Mapping[str, int | None] | None = None,
     *,
     qemu: QemuBinary | None = None,
@@ -45,7 +47,7 @@ def play(
     firmware_size: int = DEFAULT_FIRMWARE_SIZE,
     name: str = "",
     about: str = "",
-) -> dict[str, Any]:
+) -> Recording:
     """Play actions on a real QEMU.
 
     Parameters
@@ -55,9 +57,8 @@ def play(
         directory; a vhost-user backend of the command line listens on ``TMP/<its device's id>``. The harness adds
         firmware, sockets and trace.
     actions
-        What to do, each as the ``action`` of a recording's step (see `actions.perform`); the first one is
-        ``{"op": "start"}``. A second start is the destination of a migration, with the same arguments; the source
-        then has no ``-incoming``.
+        What to do; the first one is `Start`. A second start is the destination of a migration, with the same
+        arguments; the source then has no ``-incoming``.
     vhost_backends
         Limit that each vhost-user backend of the command line reports, by device id; ``None`` as limit: a backend
         without CONFIGURE_MEM_SLOTS.
@@ -76,8 +77,8 @@ def play(
 
     Returns
     -------
-    dict
-        A recording (JSON types only). Actions after QEMU's refusal to start or its death are left out.
+    Recording
+        Actions after QEMU's refusal to start or its death are left out.
 
     Raises
     ------
@@ -88,20 +89,20 @@ def play(
     BadInput
         An action that does not exist or does not fit.
     """
-    if not actions or actions[0].get("op") != "start":
-        raise BadInput('the first action must be {"op": "start"}')
+    if not actions or not isinstance(actions[0], Start):
+        raise BadInput("the first action must be a start")
     began = time.monotonic()
     binary = qemu or find_qemu()
     plain = without_harness(argv if accel is None else with_accel(argv, accel))
     backends = dict(vhost_backends or {})
-    starts = [index for index, action in enumerate(actions) if action["op"] == "start"]
-    steps: list[dict[str, Any]] = []
+    starts = [index for index, action in enumerate(actions) if isinstance(action, Start)]
+    steps: list[Step] = []
     recorded = plain
     with tempfile.TemporaryDirectory(prefix="memslots-") as directory:
         for number, (begin, end) in enumerate(zip(starts, [*starts[1:], len(actions)], strict=True)):
-            words, side = plain, {}
+            words, side = plain, None
             if len(starts) > 1:
-                side = {"side": "destination" if number else "source"}
+                side = "destination" if number else "source"
                 if not number:
                     words = _without_incoming(plain) if source_argv is None else without_harness(source_argv)
             session = Session(
@@ -112,38 +113,32 @@ def play(
             if not up:
                 break
             recorded = with_harness(plain)
-    return {
-        "name": name,
-        "about": about,
-        "qemu_version": binary.version,
-        "firmware_size": firmware_size,
-        "accel": argv_accel(plain),
-        "argv": recorded,
-        "kvm_memslots_faked": None,
-        "smm_faked": False,
-        "vhost_backends": backends,
-        "seconds": round(time.monotonic() - began, 3),
-        "steps": steps,
-    }
+    return Recording(
+        name=name,
+        about=about,
+        qemu_version=binary.version,
+        firmware_size=firmware_size,
+        accel=argv_accel(plain),
+        argv=tuple(recorded),
+        vhost_backends=backends,
+        seconds=round(time.monotonic() - began, 3),
+        steps=tuple(steps),
+    )
 
 
-def _play_one(
-    session: Session, actions: Sequence[Mapping[str, Any]], side: dict[str, str]
-) -> tuple[list[dict[str, Any]], bool]:
+def _play_one(session: Session, actions: Sequence[Action], side: str | None) -> tuple[list[Step], bool]:
     """Play one QEMU from its start on; also return whether it came up."""
-    steps: list[dict[str, Any]] = []
+    steps: list[Step] = []
     try:
         with session:
             for action in actions:
-                step = perform(session, action)
-                steps.append({"action": dict(action), **step, **side})
+                steps.append(Step(action=action, side=side, observation=perform(session, action)))  # noqa: PERF401 - it may die midway
     except QemuDied as death:
-        step = {"action": dict(actions[len(steps)]), "error": death.summary}
         if not steps and death.status > 0 and death.stderr:  # it refused its arguments, and says why
-            step["error"] = death.stderr
-        elif death.stderr:
-            step["stderr"] = death.stderr
-        return [*steps, step | side], bool(steps)
+            seen = Observation(error=death.stderr)
+        else:
+            seen = Observation(error=death.summary, stderr=death.stderr or None)
+        return [*steps, Step(action=actions[len(steps)], side=side, observation=seen)], bool(steps)
     return steps, True
 
 

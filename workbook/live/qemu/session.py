@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from workbook.lib.errors import BadInput
+from workbook.lib.recording.format import View
 from workbook.lib.scenario import DEFAULT_FIRMWARE_SIZE
 from workbook.live.guest.pci import set_memory_attributes
 from workbook.live.guest.qtest import Qtest
@@ -120,7 +121,7 @@ class Session:
         for backend in self.backends.values():
             backend.close()
 
-    def observe(self) -> dict[str, Any]:
+    def observe(self) -> View:
         """Look at everything once; see `observe`."""
         return observe(self.qmp, self._drivers, self.process.trace, self.backends)
 

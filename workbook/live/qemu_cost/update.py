@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from workbook.lib.actions import VhostStart
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, MiB
 from workbook.live.guest.virtio import MemAnswer, VirtioMemDriver
@@ -122,7 +123,7 @@ def measure_update(
         ) as session,
     ):
         if vhost:
-            perform(session, {"op": "vhost_start", "dev": _VHOST})
+            perform(session, VhostStart(dev=_VHOST))
         updates = _Updates(session, vhost=vhost, accel=accel)
         for count in counts:
             for _ in range(repeats):
@@ -198,8 +199,8 @@ class _Updates:
         """Return the messages and ioctls since the last call."""
         messages: Counter[str] = Counter()
         for backend in self._session.backends.values():
-            messages.update(backend.snapshot()["messages"])
+            messages.update(backend.snapshot().messages)
         new, self._known = messages - self._known, messages
         trace = self._session.process.trace
-        ioctls = trace.snapshot(0, 0)["ioctls"] if trace else {}
+        ioctls = (trace.snapshot(0, 0).ioctls or {}) if trace else {}
         return dict(new), sum(ioctls.values())

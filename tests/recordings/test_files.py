@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from workbook.lib.errors import BadInput
-from workbook.lib.recording.archive import load, pack, read_all
+from workbook.recordings.files import load, pack, read_all
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
@@ -85,6 +85,15 @@ def test_unreadable_files_are_named(tmp_path: Path, name: str, content: bytes) -
     path.write_bytes(content)
     with pytest.raises(BadInput, match=name) as error:
         list(read_all([path]))
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_found(tmp_path: Path) -> None:
+    """A folder without a recording is said so: an empty answer would look like success."""
+    (tmp_path / "README.md").write_text("not a recording")
+    (tmp_path / "none.jsonl.xz").write_bytes(lzma.compress(b""))
+    with pytest.raises(BadInput, match="no recording found in") as error:
+        list(read_all([tmp_path]))
     assert "\n" not in str(error.value)
 
 

@@ -8,11 +8,12 @@ bytes. `workbook.pack` is the command that makes one.
 import gzip
 import json
 import lzma
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 
 from workbook.lib.errors import BadInput
+from workbook.lib.recording import RecordingJson
 
 __all__ = ("ARCHIVE_SUFFIX", "load", "pack", "read_all")
 
@@ -20,7 +21,7 @@ ARCHIVE_SUFFIX: Final = ".jsonl.xz"
 _SUFFIXES: Final = (".json", ".json.gz", ARCHIVE_SUFFIX)
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> RecordingJson:
     """Read one recording (``.json`` or ``.json.gz``).
 
     Raises
@@ -36,22 +37,26 @@ def load(path: Path) -> dict[str, Any]:
     return _checked(data, str(path))
 
 
-def read_all(paths: Iterable[str | Path]) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_all(paths: Iterable[str | Path]) -> Iterator[tuple[str, RecordingJson]]:
     """Yield (label, recording) of files, archives and folders of both, in order; the label names it in a report.
 
     Raises
     ------
     BadInput
-        There is no such file or folder, or one that cannot be read.
+        There is no such file or folder, one that cannot be read, or no recording in any.
     """
-    for path in _files(paths):
-        if path.name.endswith(ARCHIVE_SUFFIX):
-            yield from _read_archive(path)
-        else:
-            yield path.name, load(path)
+    found, named = False, [str(path) for path in paths]
+    for path in _files(named):
+        for one in _read_archive(path) if path.name.endswith(ARCHIVE_SUFFIX) else [(path.name, load(path))]:
+            found = True
+            yield one
+    if not found:
+        raise BadInput(
+            f"no recording found in {', '.join(named)}: give files ({', '.join(_SUFFIXES)}) or folders of them"
+        )
 
 
-def pack(recordings: Iterable[Mapping[str, Any]]) -> bytes:
+def pack(recordings: Iterable[RecordingJson]) -> bytes:
     """Return the archive of recordings, ordered by their names.
 
     Raises
@@ -59,7 +64,7 @@ def pack(recordings: Iterable[Mapping[str, Any]]) -> bytes:
     BadInput
         A recording without a name, or two of one name.
     """
-    by_name: dict[str, Mapping[str, Any]] = {}
+    by_name: dict[str, RecordingJson] = {}
     for one in recordings:
         name = one.get("name")
         if not isinstance(name, str) or not name:
@@ -71,7 +76,7 @@ def pack(recordings: Iterable[Mapping[str, Any]]) -> bytes:
     return lzma.compress("".join(lines).encode("ascii"), preset=6)
 
 
-def _read_archive(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_archive(path: Path) -> Iterator[tuple[str, RecordingJson]]:
     try:
         with lzma.open(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
@@ -83,10 +88,10 @@ def _read_archive(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise BadInput(f"{path}: cannot be read as an archive of recordings: {error}") from None
 
 
-def _checked(data: Any, where: str) -> dict[str, Any]:
+def _checked(data: object, where: str) -> RecordingJson:
     if not isinstance(data, dict) or not isinstance(data.get("steps"), list):
         raise BadInput(f"{where}: not a recording: an object with steps was expected")
-    return data
+    return cast("RecordingJson", data)
 
 
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
