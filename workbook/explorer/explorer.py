@@ -264,7 +264,7 @@ class Explorer(Displayed):
     def _take_host(self) -> None:
         assert self._here is not None
         host = self._here()
-        self._set(replace(self.scenario, tdp_mmu=host.tdp_mmu, smm=host.smm, nested=host.nested))
+        self._set(replace(self.scenario, tdp_mmu=bool(host.tdp_mmu), smm=host.smm, nested=host.nested))
 
     def _on_preset(self, change: Any) -> None:
         if change["new"] != CHOOSE:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Final, Literal
 
+from .cost.kernels import Arch
 from .errors import BadInput
 
 __all__ = ("HOSTS", "Host")
@@ -43,6 +44,12 @@ class Host:
         Module parameter of ``vhost``: memslots that a vhost device of the kernel takes.
     vfio_dma_entries
         Module parameter ``dma_entry_limit`` of ``vfio_iommu_type1``.
+    tdp, tdp_mmu
+        KVM uses EPT or NPT (``kvm_intel.ept``, ``kvm_amd.npt``), and the TDP MMU on top (``kvm.tdp_mmu``).
+    external_write_tracking
+        Somebody outside KVM tracks writes; see `workbook.lib.cost.kvm.KvmHost`.
+    arch
+        Of the machine, as `KvmHost` names it: ``x86-64``, ``arm64``, ``riscv``, ``s390x``.
 
     Raises
     ------
@@ -57,6 +64,10 @@ class Host:
     page_size: int | None = None
     max_mem_regions: int | None = None
     vfio_dma_entries: int | None = None
+    tdp: bool | None = None
+    tdp_mmu: bool | None = None
+    external_write_tracking: bool | None = None
+    arch: Arch | None = None
 
     def __post_init__(self) -> None:
         for name, (least, most) in _LEAST_AND_MOST.items():

@@ -315,28 +315,32 @@ def test_control_groups_limit_what_is_available(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("config", [None, "boot", "proc"])
+@pytest.mark.parametrize("kernel", [(6, 8), (6, 12)])
 def test_host_is_read_from_its_modules(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     files: dict[str, str],
     expected: dict[str, bool],
     config: str | None,
+    kernel: tuple[int, int],
 ) -> None:
-    """Parameters of the KVM modules and the kernel's configuration decide the host that is predicted for."""
+    """KVM's parameters, and up to Linux 6.8 the kernel's configuration, decide the host that is predicted for."""
+    release = "{}.{}.1-test".format(*kernel)
     monkeypatch.setattr(platform, "system", lambda: "Linux")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(platform, "release", lambda: "6.12.1-test")
+    monkeypatch.setattr(platform, "release", lambda: release)
     for name, text in files.items():
         path = tmp_path / "module" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n")
     option = b"CONFIG_KVM=y\nCONFIG_KVM_EXTERNAL_WRITE_TRACKING=y\n"
     if config == "boot":
-        (tmp_path / "config-6.12.1-test").write_bytes(option)
+        (tmp_path / f"config-{release}").write_bytes(option)
     if config == "proc":
         (tmp_path / "config.gz").write_bytes(gzip.compress(option))
     read = this_host(sys_root=tmp_path, proc=tmp_path, boot=tmp_path)
-    assert read == KvmHost(kernel=(6, 12), external_write_tracking=bool(config and files), **expected)
+    tracked = bool(config and files) and kernel == (6, 8)
+    assert read == KvmHost(kernel=kernel, external_write_tracking=tracked, **expected)
 
 
 def test_other_machines_have_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 QEMU keeps one bit per page, or per block of pages, in several places. Only some of them follow the memory that is
 mapped; the others follow the whole memory backend, so cutting a device into memslots saves nothing there. KVM's own
-metadata is in `workbook.lib.overhead`.
+metadata is in `workbook.lib.overhead`, a vhost back end's in `workbook.lib.cost.vhost`.
 
 ============== ================================ ======================================= ====================
 part           one bit per                      over                                    separate slots help?
@@ -23,15 +23,17 @@ from typing import Final
 from workbook.lib.errors import BadInput
 from workbook.lib.size import KiB, format_size, round_up
 
-from .kvm import Cost, Part
+from .parts import Cost, Part
 
 __all__ = (
     "DIRTY_MEMORY_BLOCK_PAGES",
+    "KVM_SLOT",
     "VHOST_LOG_CHUNK",
     "VHOST_LOG_SLACK",
     "QemuProcess",
     "clear_bitmap",
     "dirty_memory",
+    "kvm_slots_array",
     "memslot_bitmap",
     "ram_block_bitmap",
     "vhost_log",
@@ -47,9 +49,44 @@ VHOST_LOG_CHUNK: Final = 256 * KiB
 VHOST_LOG_SLACK: Final = 4 * KiB
 """Bytes that a growing vhost log is made larger than needed (``VHOST_LOG_BUFFER``, hw/virtio/vhost.c, QEMU 10.0)."""
 
+KVM_SLOT: Final = 88
+"""Bytes of ``struct KVMSlot`` (include/system/kvm_int.h, QEMU 10.2)."""
+
+_FIRST_SLOTS: Final = 16  # KVM_MEMSLOTS_NR_ALLOC_DEFAULT, QEMU 9.2 and later
 _DIRTY_MEMORY_CLIENTS: Final = 3  # VGA, CODE, MIGRATION
 _LONG: Final = 64  # bits
 _CLEAR_SHIFTS: Final = range(6, 32)
+
+
+def kvm_slots_array(slots: int, *, limit: int = 32764, grows: bool = True) -> int:
+    """Return the bytes of the array of ``KVMSlot`` of one listener, that is of one KVM address space.
+
+    Parameters
+    ----------
+    slots
+        Memslots in use.
+    limit
+        KVM_CAP_NR_MEMSLOTS.
+    grows
+        QEMU 9.2 and later: 16 entries, doubled when they are all in use, up to the limit (accel/kvm/kvm-all.c). Before,
+        the array had the limit from the start. A QEMU that has grown it does not shrink it.
+
+    Raises
+    ------
+    BadInput
+        More memslots than KVM has.
+
+    Examples
+    --------
+    >>> kvm_slots_array(3), kvm_slots_array(3, grows=False)
+    (1408, 2883232)
+    """
+    if not 0 <= slots <= limit:
+        raise BadInput(f"{slots} memslots cannot be: KVM has 0 to {limit}")
+    entries = _FIRST_SLOTS if grows else limit
+    while entries < slots:
+        entries *= 2
+    return KVM_SLOT * min(entries, limit)
 
 
 def memslot_bitmap(size: int, *, host_page: int = 4 * KiB) -> int:

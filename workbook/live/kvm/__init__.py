@@ -11,6 +11,7 @@ As a command (Linux with ``/dev/kvm``; as root for numbers to the page)::
     python -m workbook.live.kvm --random 20 --seed 7         # any sizes and alignments
     python -m workbook.live.kvm --timing                     # adding and removing 1 to 32,000 memslots
     python -m workbook.live.kvm --table --output host.json
+    python -m workbook.live.kvm --probe                      # which arrays this kernel keeps, in a line
 
 It exits with 0 if every measurement equals its prediction, 1 if one differs, and 2 with one line if it cannot measure.
 """
@@ -19,5 +20,17 @@ from .host import this_host
 from .host_measurement import ThisHost
 from .measurement import RESERVE, Measurement, Timing, measure, time_slots
 from .memslot_layout import Layout
+from .probe import Probe, probe
 
-__all__ = ("RESERVE", "Layout", "Measurement", "ThisHost", "Timing", "measure", "this_host", "time_slots")
+__all__ = (
+    "RESERVE",
+    "Layout",
+    "Measurement",
+    "Probe",
+    "ThisHost",
+    "Timing",
+    "measure",
+    "probe",
+    "this_host",
+    "time_slots",
+)

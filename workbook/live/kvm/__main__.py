@@ -20,6 +20,7 @@ from workbook.tools.atomic_write import check_writable
 from . import Layout, Measurement, Timing, measure, this_host, time_slots
 from .device import DEVICE, KvmDevice, Progress
 from .host import kvm_parameters
+from .probe import probe
 
 __all__ = ("TABLE", "TIMING_COUNTS", "main")
 
@@ -89,6 +90,11 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, metavar="S", default=0, help="first seed of the random layouts (default: 0)"
     )
     parser.add_argument("--timing", action="store_true", help="time adding and removing 1 to 32,000 memslots of 4 KiB")
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="ask the kernel which arrays it keeps beside a memslot, in a line (as root)",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write everything to FILE as JSON")
     parser.add_argument("--device", type=Path, metavar="PATH", default=DEVICE, help=f"KVM's device (default: {DEVICE})")
     return parser
@@ -134,6 +140,9 @@ def _time_all(
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if options.random < 0 or options.seed < 0:
         raise BadInput("--random and --seed must be 0 or more")
+    if options.probe:
+        sys.stdout.write(f"{probe(device=options.device)}\n")
+        return 0
     if options.output:
         check_writable(options.output)
     with KvmDevice(options.device):

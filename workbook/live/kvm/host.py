@@ -9,11 +9,20 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from workbook.lib.cost.kvm import KvmHost, kernel_version
+from workbook.lib.cost.kernels import (
+    WRITE_TRACKING_ON_DEMAND,
+    Arch,
+    Kernel,
+    allocates_by_vcalloc,
+    kernel_release,
+    kernel_version,
+)
+from workbook.lib.cost.kvm import KvmHost
 
 __all__ = ("kvm_parameters", "other_vms", "this_host")
 
 _CONFIG: Final = re.compile(rb"^CONFIG_KVM_EXTERNAL_WRITE_TRACKING=y$", re.MULTILINE)
+_ARCHS: Final[dict[str, Arch]] = {"x86_64": "x86-64", "aarch64": "arm64", "riscv64": "riscv", "s390x": "s390x"}
 _PARAMETERS: Final = ("kvm/parameters/tdp_mmu", "kvm_intel/parameters/ept", "kvm_amd/parameters/npt")
 
 
@@ -21,24 +30,26 @@ def this_host(*, sys_root: Path = Path("/sys"), proc: Path = Path("/proc"), boot
     """Return the running host as far as it can be read; what cannot be read has the defaults.
 
     Read are the kernel version, the architecture, the page size, KVM's parameters ``tdp_mmu``, ``ept`` and ``npt``,
-    and ``CONFIG_KVM_EXTERNAL_WRITE_TRACKING`` where the kernel's configuration can be read. Whether a VM has SMM
-    or runs nested guests is a matter of the VM.
+    and, where it decides something (up to Linux 6.8), ``CONFIG_KVM_EXTERNAL_WRITE_TRACKING`` of the kernel's
+    configuration. Whether a VM has SMM, runs nested guests or has a vGPU is a matter of the VM. A version number can
+    be wrong, as RHEL's are: `workbook.live.kvm.probe` asks the kernel instead.
     """
-    arch = {"x86_64": "x86-64", "aarch64": "arm64"}.get(platform.machine())
+    arch = _ARCHS.get(platform.machine())
     if platform.system() != "Linux" or arch is None:
         return KvmHost()
-    kernel = kernel_version(platform.release())
-    if arch == "arm64":
-        return KvmHost(kernel=kernel, arch="arm64", page_size=mmap.PAGESIZE)
+    kernel: Kernel = kernel_version(platform.release())
+    if not allocates_by_vcalloc(kernel):
+        kernel = kernel_release(platform.release())  # only here the patch level decides something
+    if arch != "x86-64":
+        return KvmHost(kernel=kernel, arch=arch, page_size=mmap.PAGESIZE)
     modules = sys_root / "module"
     if not (modules / "kvm").exists():
         return KvmHost(kernel=kernel)
     tdp = _switch(modules / "kvm_intel/parameters/ept", modules / "kvm_amd/parameters/npt")
     # before Linux 6.3 the parameter could say Y although EPT or NPT was off
     tdp_mmu = bool(_switch(modules / "kvm/parameters/tdp_mmu")) and tdp is not False
-    return KvmHost(
-        tdp_mmu=tdp_mmu, tdp=tdp, kernel=kernel, external_write_tracking=_has_external_write_tracking(proc, boot)
-    )
+    tracked = kernel < WRITE_TRACKING_ON_DEMAND and _has_external_write_tracking(proc, boot)
+    return KvmHost(tdp_mmu=tdp_mmu, tdp=tdp, kernel=kernel, external_write_tracking=tracked)
 
 
 def other_vms(*, proc: Path = Path("/proc")) -> frozenset[tuple[int, int]]:
