@@ -16,7 +16,7 @@ _ARRAYS = {"rmap": 2_056 * KiB, "gfn_track": 512 * KiB, "lpage_info": 8 * KiB, "
 @pytest.mark.parametrize("gone", [(), ("rmap",), ("gfn_track",), ("rmap", "gfn_track")])
 @pytest.mark.parametrize("expected", ["rhel-9", "debian-11", "debian-13", "upstream-5.15"])
 def test_what_was_seen_wins(gone: tuple[str, ...], expected: str) -> None:
-    """The probed host has just the arrays that were seen, whatever the version promised, and says if it is a surprise."""
+    """The probed host has just the arrays that were seen, whatever the version promised, and says if that surprises."""
     parts = {name: 0 if name in gone else size for name, size in _ARRAYS.items()}
     found = Probe("5.14.0-570.el9", parts, KvmHost.named(expected))
     assert found.host.has_rmap is ("rmap" not in gone)
