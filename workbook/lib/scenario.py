@@ -29,6 +29,7 @@ __all__ = (
     "PciDevice",
     "Pmem",
     "Scenario",
+    "VfioDevice",
     "VhostDevice",
     "VirtioMem",
 )
@@ -222,7 +223,35 @@ class VhostDevice:
         _check_range(f"device {self.id!r:.60}: slots", self.slots, U64)
 
 
-Device = VirtioMem | Dimm | Nvdimm | Pmem | VhostDevice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VfioDevice:
+    """``-device vfio-pci``: a host device, which takes DMA mappings for the memory that is mapped and plugged.
+
+    Attributes
+    ----------
+    driver
+        ``vfio-pci``, or ``vfio-pci-nohotplug``.
+    props
+        What was given of it, name and value as text, in order.
+    """
+
+    type: ClassVar[str] = "vfio"
+    id: str | None
+    driver: str = "vfio-pci"
+    props: tuple[tuple[str, str], ...] = ()
+    where: str = field(default="", compare=False)
+
+    def prop(self, name: str) -> str | None:
+        """Return the text of one property; None where it is not given."""
+        return dict(self.props).get(name)
+
+    @property
+    def iommufd(self) -> str | None:
+        """Id of the ``iommufd`` object; None: the type1 container, which all such devices share."""
+        return self.prop("iommufd")
+
+
+Device = VirtioMem | Dimm | Nvdimm | Pmem | VhostDevice | VfioDevice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from typing import Final
 
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE
 from workbook.lib.errors import BadInput
+from workbook.lib.host import Host
 from workbook.lib.rules import RULE_SETS, RuleSet, get
-from workbook.lib.scenario import Scenario, VhostDevice
+from workbook.lib.scenario import Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, format_size
 
 from .outcome import Outcome
@@ -89,6 +90,10 @@ def _ladders(scenario: Scenario, rules: RuleSet) -> Iterator[tuple[str, Iterator
     yield f"KVM ({scenario.kvm_slots:,} memslots)", _more_kvm_slots(scenario)
     yield "the space for memory devices (maxmem - RAM)", _more_space(scenario)
     yield "the device's share of the space for memory devices", _less_space(scenario)
+    if any(isinstance(one, VfioDevice) and one.iommufd is None for one in scenario.devices):
+        yield "DMA mappings of the VFIO container", _larger_blocks(scenario)
+        yield "DMA mappings of the VFIO container", _iommufd(scenario)
+        yield "DMA mappings of the VFIO container", _more_dma_entries(scenario)
     if "max-memslots" not in rules.unknown_properties:
         yield "", _fewer_slots(scenario)
 
@@ -138,7 +143,7 @@ def _more_space(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
     needed = scenario.ram + sum(
         backend.size
         for one in scenario.devices
-        if not isinstance(one, VhostDevice) and (backend := scenario.backend(one.memdev or ""))
+        if not isinstance(one, VhostDevice | VfioDevice) and (backend := scenario.backend(one.memdev or ""))
     )
     for slack in (0, GiB, 16 * GiB):
         if needed + slack > scenario.maxmem:
@@ -151,6 +156,31 @@ def _less_space(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
     needed = scenario.ram + sum(sizes)
     if scenario.maxmem > needed:
         yield f"maxmem={format_size(needed)}, no more than the devices need", replace(scenario, maxmem=needed)
+
+
+def _larger_blocks(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    for power in range(21, 41):
+        devices = tuple(
+            replace(one, block_size=max(one.block_size, 1 << power)) if isinstance(one, VirtioMem) else one
+            for one in scenario.devices
+        )
+        yield f"block-size={format_size(1 << power)} for every virtio-mem device", replace(scenario, devices=devices)
+
+
+def _iommufd(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    devices = tuple(
+        replace(one, props=(*one.props, ("iommufd", "iommufd0")))
+        if isinstance(one, VfioDevice) and one.iommufd is None
+        else one
+        for one in scenario.devices
+    )
+    yield "iommufd instead of the type1 container", replace(scenario, devices=devices)
+
+
+def _more_dma_entries(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    for power in range(17, 32):
+        host = replace(scenario.host or Host(), vfio_dma_entries=(1 << power) - 1)
+        yield f"dma_entry_limit={(1 << power) - 1} of vfio_iommu_type1", replace(scenario, host=host)
 
 
 def _fewer_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:

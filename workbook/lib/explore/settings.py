@@ -13,7 +13,7 @@ from workbook.lib.actions import Action, RequestSize, Reset, Settle, UnplugAll, 
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT
 from workbook.lib.errors import BadInput
 from workbook.lib.rules import RULE_SETS
-from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from workbook.lib.scenario import Device, MemoryBackend, Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
 
 __all__ = ("SETTINGS", "SIZES", "Setting", "requested", "virtio_mem_devices", "with_action", "with_request")
@@ -78,7 +78,9 @@ def _is_tight(scenario: Scenario) -> bool:
 
 
 def _device_backends(scenario: Scenario) -> list[MemoryBackend]:
-    found = (scenario.backend(one.memdev or "") for one in scenario.devices if not isinstance(one, VhostDevice))
+    found = (
+        scenario.backend(one.memdev or "") for one in scenario.devices if not isinstance(one, VhostDevice | VfioDevice)
+    )
     return [one for one in found if one is not None]
 
 
@@ -162,7 +164,7 @@ def _unused(stem: str, taken: Container[str | None]) -> str:
 def _without(scenario: Scenario, gone: Sequence[VirtioMem]) -> Scenario:
     """Take devices away, with their memory and what happened to them."""
     left = tuple(one for one in scenario.devices if not any(one is other for other in gone))
-    needed = {one.memdev for one in left if not isinstance(one, VhostDevice)}
+    needed = {one.memdev for one in left if not isinstance(one, VhostDevice | VfioDevice)}
     freed = {one.memdev for one in gone} - needed
     names = {one.id for one in gone} - {None}
     return replace(

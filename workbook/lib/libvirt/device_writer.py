@@ -7,7 +7,17 @@ from xml.etree import ElementTree as ET
 
 from workbook.lib.machine.virtio_mem import default_block_size
 from workbook.lib.rules.base import RuleSet
-from workbook.lib.scenario import Dimm, MemoryBackend, Nvdimm, PciDevice, Pmem, Scenario, VhostDevice, VirtioMem
+from workbook.lib.scenario import (
+    Dimm,
+    MemoryBackend,
+    Nvdimm,
+    PciDevice,
+    Pmem,
+    Scenario,
+    VfioDevice,
+    VhostDevice,
+    VirtioMem,
+)
 from workbook.lib.size import KiB, MiB
 
 from .aliases import ALIAS_PREFIXES, COUNTED, Aliases, disk_name
@@ -275,8 +285,10 @@ class DeviceWriter:
             element[:] = sorted(element, key=lambda one: one.tag == "alias")
 
     def _passed_through(self) -> None:
-        for one in self.scenario.fixtures:
-            host = _HOST.fullmatch(one.prop("host") or "") if one.driver == "vfio-pci" else None
+        for one in (*self.scenario.fixtures, *self.scenario.devices):
+            if not isinstance(one, PciDevice | VfioDevice) or one.driver != "vfio-pci":
+                continue
+            host = _HOST.fullmatch(one.prop("host") or "")
             if host is None:
                 continue
             element = ET.SubElement(self.group, "hostdev", mode="subsystem", type="pci", managed="yes")
@@ -327,7 +339,7 @@ def _split_model(driver: str) -> tuple[str, str]:
     return (found[1], found[2] or "") if found is not None else (driver, "")
 
 
-def _rom(element: ET.Element, one: PciDevice) -> None:
+def _rom(element: ET.Element, one: PciDevice | VfioDevice) -> None:
     file, bar = one.prop("romfile"), one.prop("rombar")
     if file == "":
         ET.SubElement(element, "rom", enabled="no")

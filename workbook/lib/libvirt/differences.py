@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Final
 
 from workbook.lib.errors import WorkbookError
-from workbook.lib.scenario import MemoryBackend, PciDevice, Scenario, VhostDevice
+from workbook.lib.scenario import MemoryBackend, PciDevice, Scenario, VfioDevice, VhostDevice
 from workbook.lib.size import format_size
 
 from .reader import read_domain
@@ -41,7 +41,7 @@ def differences(scenario: Scenario, names: Mapping[int, str], text: str) -> Iter
         if there.id != device.id:
             yield f"{name}: its id is {there.id}"
         yield from _fields(name, device, there, frozenset(("id", "memdev", "slots", "where")))
-        if not isinstance(device, VhostDevice) and not isinstance(there, VhostDevice):
+        if not isinstance(device, VhostDevice | VfioDevice) and not isinstance(there, VhostDevice | VfioDevice):
             asked, given = scenario.backend(device.memdev or ""), made.backend(there.memdev or "")
             if asked and given:
                 yield from _fields(f"memory of {name}", asked, given, frozenset(("id",)))

@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 from workbook.lib.boards.pc import pc_layout
 from workbook.lib.errors import WorkbookError
 from workbook.lib.rules.base import RuleSet
-from workbook.lib.scenario import Dimm, Scenario, VhostDevice
+from workbook.lib.scenario import Dimm, Scenario, VfioDevice, VhostDevice
 from workbook.lib.size import KiB
 
 from .backing_choice import Piece, choose_backing
@@ -65,7 +65,7 @@ def _domain(scenario: Scenario, rules: RuleSet | None) -> tuple[ET.Element, dict
     """Return the ``<domain>`` and the ids of the devices by their position."""
     domain = ET.Element("domain", type="kvm" if scenario.accel == "kvm" else "qemu")
     text_element(domain, "name", NAME)
-    added = [one for one in scenario.devices if not isinstance(one, VhostDevice)]
+    added = [one for one in scenario.devices if not isinstance(one, VhostDevice | VfioDevice)]
     numa = bool(scenario.numa or added) or scenario.maxmem != scenario.ram
     if scenario.maxmem != scenario.ram or scenario.ram_slots or added:
         maximum = size_element(domain, "maxMemory", scenario.maxmem)

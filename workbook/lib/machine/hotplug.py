@@ -11,11 +11,12 @@ from typing import Final
 
 from workbook.lib.boards.compat import compat_switch
 from workbook.lib.boards.pc import TARGET_PAGE
+from workbook.lib.consumers.vfio import DMA_ENTRY_LIMIT, MEMSLOTS_WITHOUT_KVM, VfioContainer
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE, VhostBackend
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Refusal
 from workbook.lib.rules.base import Budget, Decision
-from workbook.lib.scenario import Device, Dimm, MemoryBackend, Pmem, VhostDevice, VirtioMem
+from workbook.lib.scenario import Device, Dimm, MemoryBackend, Pmem, VfioDevice, VhostDevice, VirtioMem
 
 from . import placement, realize
 from .memory_device import MemoryDevice, ram_region
@@ -67,13 +68,16 @@ def plug(machine: MachineParts, spec: Device, *, hotplugged: bool) -> None:
     names = {one.id for one in machine.bus.devices} | {
         one.spec.id for one in machine.consumers.vhosts if not one.removed and not one.refused
     }
+    names |= {name for one in machine.consumers.containers for name in one.devices}
     if spec.id is not None and spec.id in names:
         raise Refusal(f"Duplicate ID '{spec.id}' for device", "give every device its own id")
     if isinstance(spec, VhostDevice):
         _plug_vhost(machine, spec)
+    elif isinstance(spec, VfioDevice):
+        _plug_vfio(machine, spec)
     else:
         _plug_memory(machine, spec, hotplugged=hotplugged)
-        machine.consumers.commit()
+        machine.consumers.commit(spec.where)
 
 
 def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplugged: bool) -> None:
@@ -246,6 +250,40 @@ def _plug_vhost(machine: MachineParts, spec: VhostDevice) -> None:
         plugged.connect()
 
 
+def _plug_vfio(machine: MachineParts, spec: VfioDevice) -> None:
+    """Attach a host device: the first one of a container lets it see all memory (``vfio_container_connect``)."""
+    qemu = machine.rules.qemu
+    if spec.iommufd is not None and not qemu.vfio_iommufd:
+        raise Refusal(f"Property '{spec.driver}.iommufd' not found", "use QEMU 9.0 or newer, or leave iommufd= out")
+    containers = machine.consumers.containers
+    container = next((one for one in containers if one.iommufd == spec.iommufd), None)
+    if container is None:
+        host = machine.scenario.host
+        limit = (host and host.vfio_dma_entries) or DMA_ENTRY_LIMIT
+        container = VfioContainer(
+            iommufd=spec.iommufd,
+            available=limit if spec.iommufd is None else None,
+            max_memslots=machine.scenario.kvm_slots if machine.scenario.accel == "kvm" else MEMSLOTS_WITHOUT_KVM,
+        )
+        said = machine.consumers.connect_vfio(container)
+        if said and qemu.vfio_check_is_error:
+            region = min(container.sections).region
+            raise Refusal(
+                f"memory listener initialization failed: Region {region}: {said[0]}",
+                machine.consumers.vfio_advice(container),
+                reason=container.reason(),
+            )
+        _warn(machine, spec, said)
+        containers.append(container)
+    container.devices.append(spec.id or f"unnamed{sum(len(one.devices) for one in containers)}")
+
+
+def _unplug_vfio(machine: MachineParts, container: VfioContainer, name: str) -> None:
+    container.devices.remove(name)
+    if not container.devices:
+        machine.consumers.containers.remove(container)
+
+
 def device_del(machine: MachineParts, name: str) -> None:
     """Remove a device (``device_del``), the guest being willing.
 
@@ -258,6 +296,10 @@ def device_del(machine: MachineParts, name: str) -> None:
         if plugged.spec.id == name and not plugged.removed and not plugged.refused:
             plugged.remove(stopped_first=machine.rules.qemu.stops_removed_vhost)
             machine.consumers.count.removed(plugged.backend)
+            return
+    for container in machine.consumers.containers:
+        if name in container.devices:
+            _unplug_vfio(machine, container, name)
             return
     if all(one.spec.id != name for one in machine.bus.devices):
         known = [one.spec.id for one in machine.bus.devices] + [one.spec.id for one in machine.consumers.vhosts]

@@ -401,7 +401,12 @@ class Machine:
 
     def plug(self, name: str, offset: int, size: int) -> Response | None:
         """Let the guest plug [offset, offset + size) of a device; None: it broke the protocol, no answer."""
-        return self._ask(name, lambda device: device.plug(offset, size, busy=self.migrating), size=size)
+        return self._ask(name, lambda device: device.plug(offset, size, busy=self._is_busy(device, size)), size=size)
+
+    def _is_busy(self, device: VirtioMemDevice, size: int) -> bool:
+        """Tell whether plugging is answered with BUSY: while migrating, or where a VFIO container cannot map it."""
+        room = self.consumers.dma_room()
+        return self.migrating or (room is not None and size // device.block_size > room)
 
     def unplug(self, name: str, offset: int, size: int) -> Response | None:
         """Let the guest unplug [offset, offset + size) of a device; None: no answer."""
@@ -453,6 +458,10 @@ class Machine:
                 if missing <= 0:
                     break
                 step = min(missing, end - start)
+                room = self.consumers.dma_room()
+                if room is not None:
+                    # the driver goes on by blocks until the device is busy
+                    step = min(step, room * device.block_size)
                 self.plug(name, start, step)
                 missing -= step
             return

@@ -1,10 +1,11 @@
-"""Who takes how many memslots of a machine: KVM and the vhost back ends, with QEMU's accounts of them."""
+"""Who takes how many memslots of a machine: KVM, vhost back ends and VFIO containers, with QEMU's accounts."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from workbook.lib.boards.pc import boot_slots
-from workbook.lib.consumers import vhost_device
+from workbook.lib.consumers import vfio, vhost_device
+from workbook.lib.consumers.vfio import DiscardSection, VfioContainer
 from workbook.lib.consumers.vhost_backend import VhostCount, smallest_limit
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort
@@ -39,6 +40,8 @@ class MemslotConsumers:
         In the order in which they came; refused and removed ones stay, marked.
     count
         QEMU's account of the memslots that vhost devices use.
+    containers
+        VFIO containers, in the order in which they came.
     running
         All devices of the command line are there and the firmware has run.
     """
@@ -53,6 +56,7 @@ class MemslotConsumers:
     ) -> None:
         self.vhosts: list[PluggedVhost] = []
         self.count: VhostCount = rules.vhost_count()
+        self.containers: list[VfioContainer] = []
         self.running = False
         self._scenario = scenario
         self._rules = rules
@@ -109,8 +113,13 @@ class MemslotConsumers:
         devices = self._bus.devices
         return self._rules.reserved(sum(one.decision.count for one in devices), sum(one.mapped for one in devices))
 
-    def commit(self) -> None:
-        """End a memory transaction: KVM and every vhost device see the flat view as it is now.
+    def commit(self, where: str = "") -> None:
+        """End a memory transaction: KVM, every vhost device and VFIO container see the flat view as it is now.
+
+        Parameters
+        ----------
+        where
+            The option that QEMU is at, as it prints it; empty at run time.
 
         Raises
         ------
@@ -126,6 +135,57 @@ class MemslotConsumers:
             if plugged.commit(sections, one_transaction=self._rules.one_transaction) or moved:
                 self.count.committed(plugged.backend, plugged.used)
             self.take_printed(plugged)
+        for container in self.containers:
+            self._commit_vfio(container, where)
+
+    def discard_sections(self) -> tuple[list[DiscardSection], int]:
+        """Return the mapped pieces of virtio-mem devices, and the number of other mapped pieces of device memory."""
+        blocks = {one.ram.name: one.virtio_mem.block_size for one in self._bus.devices if one.virtio_mem}
+        found, others = [], 0
+        for part in self._bus.view:
+            if part.region.name in blocks:
+                found.append(DiscardSection(part.start, part.size, blocks[part.region.name], part.region.name))
+            else:
+                others += 1
+        return found, others
+
+    def _commit_vfio(self, container: VfioContainer, where: str) -> None:
+        said = container.update(*self.discard_sections(), self._rules.qemu)
+        if said and self._rules.qemu.vfio_check_is_error:
+            raise Abort(
+                f"{said[0]}\nqemu: hardware error: {vfio.NO_MAPPING}",
+                self.vfio_advice(container),
+                reason=container.reason(),
+            )
+        self._printed += [f"{where}: warning: {one}" if where else f"warning: {one}" for one in said]
+        if container.available is not None and self.dma_mappings(container) > container.available:
+            raise Abort(f"qemu: hardware error: {vfio.NO_MAPPING}", "unplug virtio-mem blocks, or use larger ones")
+
+    @property
+    def _virtio_mem_size(self) -> int:
+        return sum(one.size for one in self._bus.devices if one.virtio_mem)
+
+    @property
+    def _virtio_mem_memslots(self) -> int:
+        return sum(one.decision.count for one in self._bus.devices if one.virtio_mem)
+
+    def dma_mappings(self, container: VfioContainer) -> int:
+        """Return the DMA mappings of a container for device memory now; those of boot RAM come on top."""
+        devices = (one.virtio_mem for one in self._bus.devices if one.virtio_mem)
+        return container.others + sum(-(-one.size // one.block_size) for one in devices)
+
+    def dma_room(self) -> int | None:
+        """Return how many more blocks can be plugged before the kernel has no DMA mapping left; None: no limit."""
+        rooms = [one.available - self.dma_mappings(one) for one in self.containers if one.available is not None]
+        return max(min(rooms), 0) if rooms else None
+
+    def connect_vfio(self, container: VfioContainer) -> list[str]:
+        """Let a new container see the memory that is there; return what the check says."""
+        return container.update(*self.discard_sections(), self._rules.qemu)
+
+    def vfio_advice(self, container: VfioContainer) -> str:
+        """Return what to do about a container that has too few DMA mappings."""
+        return vfio.advice(self._virtio_mem_size, container, self._virtio_mem_memslots)
 
     def _commit_kvm(self) -> None:
         used = self.kvm_used

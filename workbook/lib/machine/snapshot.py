@@ -40,7 +40,9 @@ class Consumer:
     used
         Mapped by memory devices.
     reserved
-        Promised to memory devices, not mapped yet.
+        Promised to memory devices, not mapped yet; of VFIO what QEMU thinks possible beyond `used`.
+    unit
+        What is counted: ``memslots``, or ``DMA mappings`` of a VFIO container.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Consumer:
     boot: int
     used: int
     reserved: int
+    unit: str = "memslots"
 
     @property
     def free(self) -> int | None:
@@ -157,7 +160,7 @@ class Layout:
     devices
         In address order.
     consumers
-        KVM first (if used), then every vhost back end.
+        KVM first (if used), then every vhost back end and every VFIO container.
     root
         The device-memory container with everything in it; None where there is none.
     view
@@ -234,4 +237,8 @@ def _consumers(machine: MachineParts) -> tuple[Consumer, ...]:
     for one in consumers.active_vhosts:
         limit = None if one.backend.limit >= UINT_MAX else one.backend.limit
         found.append(Consumer(one.backend.id, limit, one.boot_regions, len(one.sections), reserved))
+    for container in consumers.containers:
+        mapped = consumers.dma_mappings(container)
+        promised = container.possible - mapped if container.available is not None else 0
+        found.append(Consumer(container.name, container.available, 0, mapped, promised, unit="DMA mappings"))
     return tuple(found)

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.rules.base import RuleSet
-from workbook.lib.scenario import Device, Dimm, MemoryBackend, Pmem, VhostDevice, VirtioMem
+from workbook.lib.scenario import Device, Dimm, MemoryBackend, Pmem, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB
 
 from .syntax import Dialect, Properties, split_opts
@@ -30,6 +30,8 @@ _MORE_BACKEND_PROPERTIES: Final = {
     "memfd": frozenset(("hugetlb", "hugetlbsize", "seal")),
     "file": frozenset("align offset discard-data mem-path pmem readonly rom".split()),
 }
+_VFIO: Final = frozenset(("vfio-pci", "vfio-pci-nohotplug"))
+_VFIO_PROPERTIES: Final = frozenset("host sysfsdev iommufd romfile rombar romsize ramfb".split())
 _TAKES_MEMORY: Final = frozenset(
     "virtio-mem virtio-mem-ccw virtio-mem-device virtio-pmem virtio-md-pci hv-balloon sgx-epc cxl-type3 "
     "virtio-mem-pci-transitional".split()
@@ -204,10 +206,20 @@ def device_of(props: Properties, *, rules: RuleSet | None = None, vhost_slots: i
         raise BadInput("device 'nvdimm' is not modelled: use pc-dimm or virtio-pmem-pci")
     if driver in _TAKES_MEMORY:
         raise BadInput(f"device {driver!r} takes memory slots and is not modelled: use virtio-mem-pci")
+    if driver in _VFIO:
+        given = tuple((key, _text(value)) for key, value in sorted(props.values.items()) if key in _VFIO_PROPERTIES)
+        return VfioDevice(id=name, driver=driver, props=given, where=props.where)
     if driver.startswith("vhost-user-") or driver in _VHOST_KERNEL:
         kernel = driver in _VHOST_KERNEL
         return VhostDevice(id=name, driver=driver, slots=vhost_slots, kernel=kernel, where=props.where)
     return None
+
+
+def _text(value: object) -> str:
+    """Write a value of JSON as it is written after ``key=``."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
 
 
 def _refuse_unknown(props: Properties, known: frozenset[str]) -> None:

@@ -1,10 +1,10 @@
 """Write a `Scenario` as a QEMU command line (qemu-options.hx, QEMU 7.2 to 10.0)."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Final
 
 from workbook.lib.rules.base import RuleSet
-from workbook.lib.scenario import Dimm, MemoryBackend, Pmem, Scenario, VhostDevice, VirtioMem
+from workbook.lib.scenario import Dimm, MemoryBackend, Pmem, Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import KiB, MiB, format_size
 
 __all__ = ("qemu_size", "write_argv")
@@ -53,7 +53,9 @@ def write_argv(scenario: Scenario, rules: RuleSet | None = None) -> list[str]:
     for backend in scenario.backends:
         argv += ["-object", _write_backend(backend)]
     for number, device in enumerate(scenario.devices):
-        if isinstance(device, VhostDevice):
+        if isinstance(device, VfioDevice):
+            argv += _write_vfio(device, argv)
+        elif isinstance(device, VhostDevice):
             argv += _write_vhost(device, device.id or f"vhost{number}")
         else:
             argv += ["-device", _write_device(device, rules.unknown_properties if rules else ())]
@@ -101,6 +103,14 @@ def _write_vhost(device: VhostDevice, name: str) -> list[str]:
     parts.append(f"chardev={name}-chr")
     parts += [f"tag={name}"] if device.driver.startswith("vhost-user-fs") else []
     return ["-chardev", _socket(name), "-device", ",".join(parts)]
+
+
+def _write_vfio(device: VfioDevice, before: Sequence[str]) -> list[str]:
+    """Write a host device, and its ``iommufd`` object where it is the first one that uses it."""
+    parts = [device.driver, *([f"id={device.id}"] if device.id is not None else [])]
+    parts += [f"{key}={value.replace(',', ',,')}" for key, value in device.props]
+    made = f"iommufd,id={device.iommufd}"
+    return [*(["-object", made] if device.iommufd and made not in before else []), "-device", ",".join(parts)]
 
 
 def _socket(name: str) -> str:

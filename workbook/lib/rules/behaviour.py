@@ -81,6 +81,8 @@ class QemuBehaviour:
         The function that checks whether DMA mappings may run out.
     vfio_check_is_error
         Its finding refuses the VFIO device, or ends a running VM; else it is a warning.
+    vfio_iommufd
+        vfio-pci can use iommufd instead of a type1 container.
     confidential_virtio_mem
         What becomes of virtio-mem in a confidential VM: ``blocked`` by the discard check, ``no manager`` (refused as a
         second RamDiscardManager), or ``allowed``.
@@ -121,6 +123,7 @@ class QemuBehaviour:
     incoming_is_asynchronous: bool = True
     vfio_check: str = "vfio_register_ram_discard_listener"
     vfio_check_is_error: bool = False
+    vfio_iommufd: bool = False
     confidential_virtio_mem: Literal["blocked", "no manager", "allowed"] = "blocked"
     wakeup_keeps_memory: bool = False
     kvm_slots_grow: bool = False
@@ -310,6 +313,13 @@ CHANGES: Final = (
         value="backend alignment",
         for_users="A memory device whose size is no multiple of its memory backend's alignment is refused.",
         source="hw/mem/memory-device.c, commit 540a1abbf0b2",
+    ),
+    Change(
+        since=(9, 0, 0),
+        field="vfio_iommufd",
+        value=True,
+        for_users="vfio-pci can use iommufd, which has no limit of DMA mappings that QEMU checks.",
+        source="hw/vfio/iommufd.c",
     ),
     Change(
         since=(9, 0, 0),
