@@ -63,7 +63,7 @@ def _check_range(name: str, value: object, most: int, *, least: int = 0) -> None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryBackend:
-    """``-object memory-backend-ram|memfd|file``: host memory for one device or for the boot RAM.
+    """``-object memory-backend-ram|memfd|file|shm``: host memory for one device or for the boot RAM.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class MemoryBackend:
 
     id: str
     size: int
-    kind: Literal["ram", "memfd", "file"] = "ram"
+    kind: Literal["ram", "memfd", "file", "shm"] = "ram"
     share: bool = False
     reserve: bool = True
     prealloc: bool = False
@@ -312,14 +312,16 @@ class Cpu:
         Twelve characters of CPUID, such as ``GenuineIntel``.
     features
         Everything else that was given, in order and as it was written.
+
+    Two wordings of one processor are equal: what they come to are the scenario's `cpu_vendor` and `phys_bits`.
     """
 
-    model: str
-    vendor: str | None = None
-    phys_bits: int | None = None
-    host_phys_bits: bool | None = None
-    host_phys_bits_limit: int | None = None
-    features: tuple[str, ...] = ()
+    model: str = field(compare=False)
+    vendor: str | None = field(default=None, compare=False)
+    phys_bits: int | None = field(default=None, compare=False)
+    host_phys_bits: bool | None = field(default=None, compare=False)
+    host_phys_bits_limit: int | None = field(default=None, compare=False)
+    features: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +338,8 @@ class Scenario:
         Two KVM address spaces, as x86 has with SMM.
     cpu_vendor, phys_bits
         What moves memory: AMD's vendor id moves memory above 4 GiB to 1 TiB; None: not known, not checked.
+    long_mode
+        Whether the CPU has 64-bit addresses: one without has no 64-bit PCI hole to address.
     cpu
         The CPU model by name, as it was given; `cpu_vendor` and `phys_bits` are what it comes to on `host`.
     host
@@ -378,6 +382,7 @@ class Scenario:
     smm: bool = False
     cpu_vendor: Literal["intel", "amd"] | None = None
     phys_bits: int | None = None
+    long_mode: bool = True
     ram: int = 4 * GiB
     maxmem: int = 4 * GiB
     ram_slots: int = 0

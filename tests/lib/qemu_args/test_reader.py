@@ -12,7 +12,8 @@ from strategies import scenarios
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.machine.machine import Machine
 from workbook.lib.qemu_args.reader import read_argv, write_argv
-from workbook.lib.qemu_args.syntax import split_keyval, split_opts, split_words, strtoll
+from workbook.lib.qemu_args.syntax import split_keyval, split_opts, strtoll
+from workbook.lib.qemu_args.words import split_words
 from workbook.lib.rules import get
 from workbook.lib.scenario import Dimm, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB

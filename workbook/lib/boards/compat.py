@@ -31,6 +31,8 @@ COMPAT_PROPERTIES: Final[Mapping[MachineVersion, Mapping[str, str]]] = {
 """Properties of devices and objects that a machine type sets where the user does not."""
 
 COMPAT_SWITCHES: Final[Mapping[MachineVersion, Mapping[str, bool]]] = {
+    # pc_i440fx_8_1_machine_options, pc_q35_8_1_machine_options
+    (8, 1): {"broken_32bit_mem_addr_check": True},
     # pc_i440fx_7_0_machine_options, pc_q35_7_0_machine_options
     (7, 0): {"enforce_amd_1tb_hole": False},
     # pc_i440fx_5_0_machine_options

@@ -1,6 +1,6 @@
 """libvirt domain XML: read it into a `Scenario`, write it from one."""
 
-from .reader import read_domain
+from .reader import read_domain, read_domain_line
 from .writer import write_domain
 
-__all__ = ("read_domain", "write_domain")
+__all__ = ("read_domain", "read_domain_line", "write_domain")

@@ -13,12 +13,12 @@ is the sum of the NUMA cells, or what the devices leave of ``<memory>``; ``<maxM
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 from xml.etree import ElementTree as ET
 
 from workbook.lib.errors import BadInput
-from workbook.lib.qemu_args.reader import read_argv
+from workbook.lib.host import Host
+from workbook.lib.qemu_args import CommandLine, read_command_line, scenario_of
 from workbook.lib.rules.base import RuleSet
 from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import KiB, MiB, format_size, round_up
@@ -35,7 +35,7 @@ from .network import netdev_props, nic_props
 from .numa import Cell, read_cells
 from .refusals import unsupported, xml_error
 
-__all__ = ("domain_to_argv", "read_domain")
+__all__ = ("domain_to_argv", "read_domain", "read_domain_line")
 
 CELL_GRANULE: Final = MiB
 """To which libvirt rounds NUMA cells and ``<maxMemory>`` on x86 (``qemuDomainAlignMemorySizes``)."""
@@ -47,7 +47,11 @@ _VERSION = re.compile(r"-(\d{1,4})\.(\d{1,4})$")
 
 
 def read_domain(
-    text: str, *, rules: RuleSet | None = None, vhost_slots: Mapping[str, int | None] | None = None
+    text: str,
+    *,
+    rules: RuleSet | None = None,
+    vhost_slots: Mapping[str, int | None] | None = None,
+    host: Host | None = None,
 ) -> Scenario:
     """Read libvirt domain XML.
 
@@ -64,6 +68,8 @@ def read_domain(
     vhost_slots
         Memslots that vhost back ends report, by device id, which is ``<alias name=>`` or libvirt's own (``fs0``,
         ``hostnet0``, ``virtio-disk0``, ``vsock0``).
+    host
+        What is known of the host.
 
     Raises
     ------
@@ -72,17 +78,31 @@ def read_domain(
     Refusal
         libvirt would refuse it (`Refusal.who` says so), or QEMU would.
     """
-    argv = domain_to_argv(text)
-    scenario = read_argv(argv, rules=rules, vhost_slots=vhost_slots)
-    # TODO: fixtures say it
-    shown = any(one.startswith("{") and ('"VGA"' in one or '-vga"' in one) for one in argv)
-    scenario = replace(scenario, display=scenario.display or (shown and not scenario.fixtures))
-    known = [one.id for one in scenario.devices if isinstance(one, VhostDevice)]
-    for name in vhost_slots or ():
+    line = read_domain_line(text, rules=rules, vhost_slots=vhost_slots, host=host)
+    return scenario_of(line)
+
+
+def read_domain_line(
+    text: str,
+    *,
+    rules: RuleSet | None = None,
+    vhost_slots: Mapping[str, int | None] | None = None,
+    host: Host | None = None,
+) -> CommandLine:
+    """Read libvirt domain XML as `read_domain`, with the notes, and what QEMU refuses of the devices as a value.
+
+    Raises
+    ------
+    BadInput, Refusal
+        As `read_domain`.
+    """
+    line = read_command_line(domain_to_argv(text), rules=rules, vhost_slots=vhost_slots, host=host)
+    known = [one.id for one in line.scenario.devices if isinstance(one, VhostDevice)]
+    for name in vhost_slots or () if line.failure is None else ():
         if name not in known:
             there = ", ".join(map(str, known)) or "none"
             raise BadInput(f"vhost_slots names {name!r:.60}, but the domain's vhost devices are: {there}")
-    return scenario
+    return line
 
 
 def domain_to_argv(text: str) -> list[str]:

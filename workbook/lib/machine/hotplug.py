@@ -16,10 +16,10 @@ from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USE
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Refusal
 from workbook.lib.rules.base import Budget, Decision
-from workbook.lib.scenario import Device, Dimm, MemoryBackend, Pmem, VfioDevice, VhostDevice, VirtioMem
+from workbook.lib.scenario import Device, Dimm, MemoryBackend, Nvdimm, Pmem, VfioDevice, VhostDevice, VirtioMem
 
 from . import placement, realize
-from .memory_device import MemoryDevice, ram_region
+from .memory_device import MemoryDevice, memory_of, ram_region
 from .parts import MachineParts
 from .virtio_mem import VirtioMemDevice
 
@@ -90,11 +90,13 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
                 machine.rules.check_max_memslots(given)
     slot = 0
     if isinstance(spec, Dimm):
+        _check_dimm_hotplug(machine, spec)
         slot = placement.dimm_slot(spec, machine.bus.devices, machine.scenario.ram_slots)
     if machine.rules.qemu.device_memory_first:
         _require_device_memory(machine)
     if backend is None:
         raise Refusal("'memdev' property must be set", "give memdev=, the id of a memory backend")
+    ram = memory_of(spec, backend, machine.rules.qemu, _machine_version(machine))
     budget = machine.consumers.budget
     decision = _decide(machine, spec, backend, budget)
     machine.rules.check(budget, decision)
@@ -104,12 +106,10 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
         align = max(align, realize.block_size_of(spec, backend))
     elif isinstance(spec, Dimm) and _has_legacy_alignment(machine):
         align = TARGET_PAGE
-    if machine.rules.qemu.size_check == "backend alignment" and backend.size % backend.alignment:
+    if machine.rules.qemu.size_check == "backend alignment" and ram.size % backend.alignment:
         raise Refusal(*placement.wrong_size(backend.alignment))
     size_multiple = align if machine.rules.qemu.size_check == "address alignment" else 1
-    where = placement.place(
-        machine.board, machine.bus.devices, backend.size, align, hint=hint, size_multiple=size_multiple
-    )
+    where = placement.place(machine.board, machine.bus.devices, ram.size, align, hint=hint, size_multiple=size_multiple)
     warnings = list(where.warnings)
     try:
         device = _realize(machine, spec, backend, where.addr, decision, warnings)
@@ -117,8 +117,18 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
         refusal.warnings = tuple(warnings)
         raise
     _warn(machine, spec, warnings)
-    ram = ram_region(backend, machine.rules.qemu, _machine_version(machine))
     machine.bus.devices.append(MemoryDevice(spec, backend, ram, where.addr, decision, device, slot, hotplugged))
+
+
+def _check_dimm_hotplug(machine: MachineParts, spec: Dimm) -> None:
+    """Check whether the machine takes DIMMs (``pc_memory_pre_plug``)."""
+    if not machine.scenario.acpi:
+        raise Refusal(
+            "memory hotplug is not enabled: missing acpi device or acpi disabled",
+            "switch ACPI on, or use virtio-mem-pci, which does without",
+        )
+    if isinstance(spec, Nvdimm) and not machine.scenario.nvdimm:
+        raise Refusal("nvdimm is not enabled: missing 'nvdimm' in '-M'", "add nvdimm=on to -machine")
 
 
 def _backend_of(machine: MachineParts, spec: VirtioMem | Dimm | Pmem) -> MemoryBackend | None:
@@ -138,9 +148,10 @@ def _realize(
     warnings: list[str],
 ) -> VirtioMemDevice | None:
     """Realize a placed device; what QEMU warns of goes to `warnings`, also where it refuses in the end."""
-    if isinstance(spec, Dimm) and spec.node:
-        message = f"'DIMM property node has value {spec.node}' which exceeds the number of numa nodes: 1"
-        raise Refusal(message, "use node 0")
+    nodes = machine.scenario.numa_count
+    if isinstance(spec, Dimm) and spec.node >= nodes:
+        message = f"'DIMM property node has value {spec.node}' which exceeds the number of numa nodes: {nodes}"
+        raise Refusal(message, f"nodes are 0 to {nodes - 1}: add -numa node, or name one of them")
     _check_busy(machine, spec, backend)
     if not isinstance(spec, VirtioMem):
         return None
@@ -152,6 +163,7 @@ def _realize(
             dynamic=machine.rules.qemu.dynamic_memslots and not decision.direct,
             machine_version=_machine_version(machine),
             prealloc_memdev=not machine.rules.qemu.refuses_prealloc_memdev,
+            nodes=nodes,
         )
     )
     block_size = realize.block_size_of(spec, backend)
@@ -165,7 +177,9 @@ def _realize(
 
 
 def _check_busy(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend) -> None:
-    if backend.id == machine.scenario.ram_backend or any(one.backend.id == backend.id for one in machine.bus.devices):
+    if backend.id in machine.scenario.ram_backend_ids or any(
+        one.backend.id == backend.id for one in machine.bus.devices
+    ):
         words = "'memdev' property specifies a" if isinstance(spec, VirtioMem) else "can't use already"
         raise Refusal(f"{words} busy memdev: {backend.id}", "give every device its own memory backend")
 

@@ -34,18 +34,22 @@ from workbook.lib.actions import (
     VhostStart,
 )
 from workbook.lib.boards.pc import pc_layout
+from workbook.lib.consumers.known_backends import resolve_slots
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort, BadInput, Refusal, WorkbookError
-from workbook.lib.libvirt import read_domain, write_domain
+from workbook.lib.host import Host
+from workbook.lib.libvirt import read_domain_line, write_domain
 from workbook.lib.memory.flatview import FlatView
 from workbook.lib.memory.region import MemoryRegion
-from workbook.lib.qemu_args import reader as cmdline
+from workbook.lib.notes import Note
+from workbook.lib.qemu_args import CommandLine, read_command_line, reader as cmdline
 from workbook.lib.rules import DEFAULT, get
 from workbook.lib.rules.base import Budget, RuleSet
 from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
 
 from . import hotplug
 from .bus import DeviceMemoryBus
+from .hints import hints
 from .memory_device import MemoryDevice
 from .memslots import MemslotConsumers
 from .properties import refusal_of_property, requested_size_of
@@ -75,6 +79,8 @@ class Machine:
         Rule set or its name; None takes the scenario's.
     vhost_slots
         Memslot limits that vhost back ends report which are hot-plugged later, by device id.
+    printed
+        Lines that QEMU has printed before it makes the board.
 
     Attributes
     ----------
@@ -105,6 +111,7 @@ class Machine:
         rules: str | RuleSet | None = None,
         *,
         vhost_slots: Mapping[str, int | None] | None = None,
+        printed: Sequence[str] = (),
     ) -> None:
         if not isinstance(scenario, Scenario):
             raise BadInput(f"a machine is made of a Scenario, not of {scenario!r:.60}: see Machine.from_qemu_args")
@@ -115,7 +122,8 @@ class Machine:
         self.board = pc_layout(scenario)
         self.bus = DeviceMemoryBus(self.board, self.rules)
         self.backends: dict[str, MemoryBackend] = {}
-        self.warnings: list[str] = []
+        self.warnings: list[str] = list(printed)
+        self.read_notes: tuple[Note, ...] = ()
         self.consumers = MemslotConsumers(scenario, self.rules, self.bus, self.backends, self.warnings)
         self.warned_of_discard = False
         self.migrating = False
@@ -143,9 +151,10 @@ class Machine:
         argv: str | Sequence[str],
         rules: str | RuleSet = DEFAULT,
         kvm_slots: int | None = None,
-        vhost_slots: Mapping[str, int | None] | None = None,
+        vhost_slots: Mapping[str, int | str | None] | None = None,
         *,
         smm: bool | None = None,
+        host: Host | None = None,
     ) -> "Machine":
         """Build the machine that a QEMU command line describes.
 
@@ -160,8 +169,11 @@ class Machine:
         vhost_slots
             Memslot limit that a vhost back end reports, by device id, also of one that is hot-plugged later; None for
             a vhost-user back end without CONFIGURE_MEM_SLOTS.
+            The name of a program (``virtiofsd-1.11``, ``dpdk``) stands for what it reports.
         smm
             Whether KVM has a second address space; None takes it from ``-machine smm=``.
+        host
+            What is known of the host; None: nothing, and `notes` say what was assumed.
 
         Raises
         ------
@@ -171,16 +183,27 @@ class Machine:
             QEMU would refuse it.
         """
         rules = get(rules)
-        # who says how many memslots KVM has means KVM
+        slots = resolve_slots(vhost_slots)
+        # an explicit kvm_slots implies -accel kvm
         default_accel: Literal["kvm", "tcg"] = "tcg" if kvm_slots is None else "kvm"
-        scenario = cmdline.read_argv(argv, rules=rules, vhost_slots=vhost_slots or {}, default_accel=default_accel)
+        line = read_command_line(argv, rules=rules, vhost_slots=slots, default_accel=default_accel, host=host)
+        scenario = line.scenario
         if kvm_slots is not None:
             if not isinstance(kvm_slots, int) or kvm_slots < 1:
                 raise BadInput(f"kvm_slots is {kvm_slots!r:.40}: give a whole number, KVM has at least one memslot")
             scenario = replace(scenario, kvm_slots=kvm_slots)
         if smm is not None:
             scenario = replace(scenario, smm=smm)
-        return cls(replace(scenario, rules=rules.name), rules, vhost_slots=vhost_slots)
+        return cls._of_line(replace(line, scenario=replace(scenario, rules=rules.name)), rules, slots)
+
+    @classmethod
+    def _of_line(cls, line: CommandLine, rules: RuleSet, vhost_slots: Mapping[str, int | None]) -> "Machine":
+        """Bring a command line to life; what QEMU refuses after the devices before it is raised then."""
+        machine = cls(line.scenario, rules, vhost_slots=vhost_slots, printed=line.warnings)
+        if line.failure is not None:
+            raise line.failure
+        machine.read_notes = line.notes
+        return machine
 
     @classmethod
     def from_libvirt(
@@ -188,13 +211,15 @@ class Machine:
         xml: str,
         rules: str | RuleSet = DEFAULT,
         kvm_slots: int | None = None,
-        vhost_slots: Mapping[str, int | None] | None = None,
+        vhost_slots: Mapping[str, int | str | None] | None = None,
+        *,
+        host: Host | None = None,
     ) -> "Machine":
         """Build the machine that libvirt makes of domain XML, or of a piece of it (see `libvirt.read_domain`).
 
         Parameters
         ----------
-        rules, kvm_slots, vhost_slots
+        rules, kvm_slots, vhost_slots, host
             As for `from_qemu_args`; the ids must be those of the domain's own vhost devices.
 
         Raises
@@ -205,10 +230,12 @@ class Machine:
             QEMU would refuse it.
         """
         rules = get(rules)
-        scenario = read_domain(xml, rules=rules, vhost_slots=vhost_slots)
+        slots = resolve_slots(vhost_slots)
+        line = read_domain_line(xml, rules=rules, vhost_slots=slots, host=host)
+        scenario = line.scenario
         if kvm_slots is not None:
             scenario = replace(scenario, kvm_slots=kvm_slots)
-        return cls(replace(scenario, rules=rules.name), rules, vhost_slots=vhost_slots)
+        return cls._of_line(replace(line, scenario=replace(scenario, rules=rules.name)), rules, slots)
 
     def qemu_args(self) -> list[str]:
         """Return the command line that makes the machine, before anything has happened to it."""
@@ -217,6 +244,11 @@ class Machine:
     def libvirt_xml(self) -> str:
         """Return the libvirt domain XML that makes the machine, before anything has happened to it."""
         return write_domain(self.scenario, self.rules)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was assumed, passed over or not modelled in the input, and hints about the VM as it is now."""
+        return (*self.read_notes, *hints(self))
 
     # -- what it looks like ---------------------------------------------------------------------------------------
 

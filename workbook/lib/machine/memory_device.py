@@ -8,16 +8,16 @@ from functools import lru_cache
 from typing import Any, Final
 
 from workbook.lib.boards.compat import compat_property
-from workbook.lib.errors import BadInput
+from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.rules.base import Decision, RuleSet
 from workbook.lib.rules.behaviour import QemuBehaviour
-from workbook.lib.scenario import Dimm, MemoryBackend, Pmem, VirtioMem
-from workbook.lib.size import KiB
+from workbook.lib.scenario import Dimm, MemoryBackend, Nvdimm, Pmem, VirtioMem
+from workbook.lib.size import KiB, round_down
 
 from .virtio_mem import VirtioMemDevice
 
-__all__ = ("MemoryDevice", "mappable", "ram_region")
+__all__ = ("MemoryDevice", "mappable", "memory_of", "ram_region")
 
 _CANONICAL_PATH: Final = "x-use-canonical-path-for-ramblock-id"
 
@@ -157,6 +157,34 @@ def mappable(backend: MemoryBackend, qemu: QemuBehaviour) -> bool:
     return backend.has_fd and (backend.share or not qemu.vhost_user_needs_shared)
 
 
+def memory_of(
+    spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend, qemu: QemuBehaviour, machine_version: tuple[int, int] | None
+) -> MemoryRegion:
+    """Return the region that a memory device maps: its backend's RAM, less the labels of an NVDIMM.
+
+    Raises
+    ------
+    Refusal
+        An NVDIMM whose labels leave no room, or whose backend is read-only (hw/mem/nvdimm.c).
+    """
+    ram = ram_region(backend, qemu, machine_version)
+    if not isinstance(spec, Nvdimm):
+        return ram
+    size = round_down(max(backend.size - spec.label_size, 0), backend.alignment)
+    if not size:
+        raise Refusal(
+            f"the size of memdev {backend.id} ({backend.size:#x}) is too small to contain nvdimm label "
+            f"({spec.label_size:#x}) and aligned PMEM ({backend.alignment:#x})",
+            "give the memory backend more, or label-size less",
+        )
+    if ram.readonly and not spec.unarmed:
+        raise Refusal(
+            f"'unarmed' property must be 'on' since memdev {backend.id} is read-only",
+            "add unarmed=on, or open the file for writing",
+        )
+    return replace(MemoryRegion.alias_of(ram, "nvdimm-memory", 0, size), nonvolatile=True)
+
+
 def ram_region(
     backend: MemoryBackend, qemu: QemuBehaviour, machine_version: tuple[int, int] | None = None
 ) -> MemoryRegion:
@@ -169,5 +197,9 @@ def ram_region(
     by_path = compat_property(f"memory-backend-{backend.kind}.{_CANONICAL_PATH}", machine_version) == "true"
     name = f"/objects/{backend.id}" if by_path else backend.id
     return MemoryRegion.ram(
-        name, backend.size, has_fd=mappable(backend, qemu), page_size=max(backend.page_size, 4 * KiB)
+        name,
+        backend.size,
+        has_fd=mappable(backend, qemu),
+        page_size=max(backend.page_size, 4 * KiB),
+        readonly=backend.readonly and backend.rom is not False,
     )

@@ -1,7 +1,7 @@
 """One command line on the real QEMU of this machine, beside what the model says."""
 
 from workbook.lib.actions import Start
-from workbook.lib.qemu_args.syntax import split_words
+from workbook.lib.qemu_args.words import split_words
 from workbook.lib.recording import Observation, compare, predict
 from workbook.lib.recording.format import View
 
