@@ -1,4 +1,4 @@
-"""vhost devices of a machine: their region tables, the messages they get, and when a ring aborts QEMU.
+"""vhost devices of a machine: their region tables, the messages they get, and when a virtqueue is lost.
 
 Sources: hw/virtio/vhost.c, hw/virtio/vhost-user.c (QEMU 7.2 to 10.0; facts A.03, A.05, A.09, B.9).
 """
@@ -18,6 +18,8 @@ __all__ = ("PluggedVhost",)
 
 RING_ENTRY: Final = 16
 QUEUE_SIZE: Final = 128
+QUEUE_SIZES: Final = {"vhost-user-rng-pci": 4, "vhost-user-i2c-pci": 4, "vhost-user-gpio-pci": 64}
+"""Devices with shorter virtqueues (hw/virtio/vhost-user-*.c, ``vq_size``)."""
 CONNECT_TRIES: Final = {"vhost-user-blk-pci": 4, "vhost-user-scsi-pci": 4}
 """Devices that connect again after a refusal, and how often they try."""
 _STARTED_BY: Final = {"vhost-user-vsock-pci": "vhost"}
@@ -91,21 +93,31 @@ class PluggedVhost:
         """Stop it, as any reset does; the back end keeps the table it knows."""
         self.started, self.ring = False, None
 
-    def commit(self, sections: tuple[FlatRange, ...], *, one_transaction: bool) -> bool:
+    def commit(self, sections: tuple[FlatRange, ...], *, one_transaction: bool, survives: bool = False) -> bool:
         """Take a new set of sections and tell the back end if it is started; return whether it changed.
+
+        Parameters
+        ----------
+        survives
+            A virtqueue that no longer lies in one region breaks the device until a reset, and the back end keeps the
+            table it knows; otherwise QEMU aborts (``vhost_commit``, ``vhost_verify_ring_mappings``).
 
         Raises
         ------
         Abort
-            A virtqueue no longer lies in one region (``vhost_verify_ring_mappings``).
+            A virtqueue no longer lies in one region.
         """
         if sections == self.sections:
             return False
         changed = len(set(sections) ^ set(self.sections))
         self.sections = sections
         if self.started:
-            self._verify_ring()
-            self._send(transactions=1 if one_transaction else changed)
+            lost = self._lost_ring()
+            if lost and not survives:
+                raise Abort("\n".join(lost), "keep virtqueues inside one memslot")
+            self.printed += lost
+            if not lost:
+                self._send(transactions=1 if one_transaction else changed)
         return True
 
     def remove(self, *, stopped_first: bool) -> None:
@@ -133,18 +145,17 @@ class PluggedVhost:
         self._known, self.sent = new, self.used
         return True
 
-    def _verify_ring(self) -> None:
+    def _lost_ring(self) -> tuple[str, ...]:
+        """Return what QEMU prints about a virtqueue that lies in two regions; nothing where all is well."""
         if self.ring is None:
-            return
-        end = self.ring + RING_ENTRY * QUEUE_SIZE
+            return ()
+        end = self.ring + RING_ENTRY * QUEUE_SIZES.get(self.spec.driver, QUEUE_SIZE)
         for number, section in enumerate(self.sections):
             overlaps = section.start < end and self.ring < section.end
             if overlaps and not (section.start <= self.ring and end <= section.end):
-                raise Abort(
-                    "Unable to map descriptor table for ring 0\n"
-                    f"Verify ring failure on region {self.boot_regions + number}",
-                    "keep virtqueues inside one memslot",
-                )
+                region = self.boot_regions + number
+                return "Unable to map descriptor table for ring 0", f"Verify ring failure on region {region}"
+        return ()
 
     def shown_messages(self) -> dict[str, int]:
         """Return the messages so far, by name, those that were sent."""

@@ -132,7 +132,9 @@ class MemslotConsumers:
             boot = self.boot_regions(plugged)
             moved, plugged.boot_regions = boot != plugged.boot_regions, boot
             sections = plugged.backend.sections(self._bus.view)
-            if plugged.commit(sections, one_transaction=self._rules.one_transaction) or moved:
+            survives = self._rules.qemu.ring_failure == "broken"
+            changed = plugged.commit(sections, one_transaction=self._rules.one_transaction, survives=survives)
+            if changed or moved:
                 self.count.committed(plugged.backend, plugged.used)
             self.take_printed(plugged)
         for container in self.containers:

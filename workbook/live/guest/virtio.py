@@ -144,13 +144,16 @@ class VirtioPci:
         """Reset the virtio device (status 0)."""
         self._qtest.run([self._set_status(0)])
 
-    def start(self, features: int) -> None:
+    def start(self, features: int, *, ring: int | None = None) -> None:
         """Reset, negotiate, set up every queue and set DRIVER_OK.
 
         Parameters
         ----------
         features
             Feature bits that the driver accepts; those that the device does not offer are left out.
+        ring
+            Guest-physical address of the first queue's descriptor table, which then has all entries that the device
+            allows; None: in boot RAM, as everything else of the queues.
 
         Raises
         ------
@@ -172,7 +175,7 @@ class VirtioPci:
         self._queue_size = sizes[0] if sizes else 0
         commands = []
         for queue, size in enumerate(sizes):
-            commands += self._queue_commands(queue, size)
+            commands += self._queue_commands(queue, size, None if queue else ring)
         self._qtest.run([*commands, self._set_status(status | _DRIVER_OK)])
 
     def _offered(self) -> tuple[int, int]:
@@ -186,12 +189,15 @@ class VirtioPci:
         answers = self._qtest.run([one for queue in range(queues) for one in (self._common("w", 22, queue), size)])
         return [min(int.from_bytes(unhex(answer), "little"), _LARGEST_QUEUE) for answer in answers[1::2]]
 
-    def _queue_commands(self, queue: int, size: int) -> list[str]:
+    def _queue_commands(self, queue: int, size: int, ring: int | None) -> list[str]:
         memory = self._queue_memory
         commands = [write(memory, bytes(_USED + 0x100)), self._common("w", 22, queue)]
-        commands.append(self._common("w", 24, size))
-        for register, address in ((32, memory), (40, memory + _AVAIL), (48, memory + _USED)):
-            commands += [self._common("l", register, address), self._common("l", register + 4, 0)]
+        if ring is None:
+            commands.append(self._common("w", 24, size))
+        table = memory if ring is None else ring
+        for register, address in ((32, table), (40, memory + _AVAIL), (48, memory + _USED)):
+            commands += [self._common("l", register, address & 0xFFFFFFFF)]
+            commands += [self._common("l", register + 4, address >> 32)]
         commands.append(self._common("w", 28, 1))
         return commands
 

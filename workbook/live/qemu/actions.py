@@ -92,8 +92,8 @@ def _act(session: Session, action: Action) -> Observation:
             session.driver(name).start()
         case lib.DriverStart(dev=name):
             session.driver(name).start(unplugged_inaccessible=action.unplugged_inaccessible)
-        case lib.VhostStart(dev=name):
-            _vhost_start(session, name)
+        case lib.VhostStart(dev=name, ring=ring):
+            _vhost_start(session, name, ring)
         case lib.DeviceAdd():
             _device_add(session, action)
         case lib.DeviceDel(id=name):
@@ -128,11 +128,11 @@ def _qom_set(session: Session, name: str, prop: str, value: Json) -> None:
     session.qmp.execute("qom-set", {"path": f"/machine/peripheral/{name}", "property": prop, "value": value})
 
 
-def _vhost_start(session: Session, name: str) -> None:
+def _vhost_start(session: Session, name: str, ring: int | None) -> None:
     functions = session.functions(name=name)
     if not functions:
         raise BadInput(f"there is no device {name!r} on the root bus (pci.0, pcie.0)")
-    VirtioPci(session.qtest, functions[0], session.timeout).start(VERSION_1)
+    VirtioPci(session.qtest, functions[0], session.timeout).start(VERSION_1, ring=ring)
 
 
 def _device_add(session: Session, action: lib.DeviceAdd) -> None:
