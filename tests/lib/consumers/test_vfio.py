@@ -30,7 +30,8 @@ def line(size: int, *, block: int = 2 * MiB, dynamic: bool = False, gpu: str = G
     )
     order = [gpu, device] if first == "gpu" else [device, gpu]
     return (
-        f"-accel kvm -machine q35 -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -nodefaults -m 4G,maxmem={4 * GiB + size}B "
+        "-accel kvm -machine q35 -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -nodefaults "
+        f"-m 4G,maxmem={4 * GiB + size}B "
         f"-object memory-backend-ram,id=mem0,size={size}B {' '.join(order)}"
     )
 
