@@ -125,7 +125,7 @@ def test_qemu_without_a_device_that_the_model_has(monkeypatch: pytest.MonkeyPatc
 
 def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The command writes what it found so that it can be read again, ends with a summary, and returns 1, 0 or 2."""
-    monkeypatch.setattr(differential, "find_qemu", lambda _path: NO_QEMU)
+    monkeypatch.setattr(differential, "find_qemu", lambda _path, _least: NO_QEMU)
     monkeypatch.setattr(differential, "play", defective)
     words = ["--examples", "100", "--seed", "3", "--most", "1", "--accel", "tcg", "--found", str(tmp_path)]
     assert main(words) == 1

@@ -73,7 +73,7 @@ def test_command(tmp_path: Path) -> None:
     )
     first, second, third, fourth, last = done.stdout.splitlines()
     assert first == "a-good.json: equal"
-    assert second == "b-changed.json: step 1 mapped_memslots.vmem0.count: recorded 2, predicted 1"
+    assert second == "b-changed.json: step 1 mapped_memslots.vmem0.count: recorded 2, now 1"
     assert third == "c.jsonl.xz:packed: equal"
     assert fourth == "1 skipped: KVM's limit on memslots was faked, this KVM has its own"
     assert last.startswith("4 recordings, 6 steps played in ")

@@ -43,7 +43,11 @@ class Difference:
     shown: Json
 
     def __str__(self) -> str:
-        return f"step {self.step} {self.path}: recorded {_short(self.recorded)}, predicted {_short(self.shown)}"
+        return self.told("predicted")
+
+    def told(self, as_what: str) -> str:
+        """Return it as a line; `as_what` says what the value beside the recorded one is."""
+        return f"step {self.step} {self.path}: recorded {_short(self.recorded)}, {as_what} {_short(self.shown)}"
 
 
 def _short(value: Json) -> str:

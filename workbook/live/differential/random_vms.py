@@ -76,16 +76,18 @@ def _rarely(draw: st.DrawFn, of: int = 8) -> bool:
 
 
 @st.composite
-def sketches(draw: st.DrawFn, accels: Sequence[str] = ("tcg",)) -> Sketch:
+def sketches(draw: st.DrawFn, accels: Sequence[str] = ("tcg",), version: str = "10.0.2") -> Sketch:
     """Draw a machine with devices and what happens to it.
 
     Parameters
     ----------
     accels
         Accelerators to choose from.
+    version
+        Of the QEMU that will play them: the model foresees what it does.
     """
     chipset = draw(st.sampled_from(["q35", "pc"]))
-    sketch = draw(_machines(accels, chipset))
+    sketch = replace(draw(_machines(accels, chipset)), qemu_version=version)
     shown = _foresee(sketch)
     hot_plugging = True
     for _ in range(_MOST_ACTIONS):

@@ -21,6 +21,7 @@ from hypothesis.errors import Flaky
 from workbook.lib.errors import BadInput, WorkbookError
 from workbook.lib.recording import Difference, RecordingJson, compare, predict
 from workbook.live.progress_bar import progress_bar
+from workbook.live.qemu.binary import OLDEST_VERSION
 from workbook.live.qemu.process import without_harness
 from workbook.live.qemu.recorder import DEFAULT_TIMEOUT, QemuBinary, find_qemu, play, usable_accel
 from workbook.tools.atomic_write import write_whole
@@ -173,7 +174,7 @@ def _round(
         verbosity=Verbosity.quiet,
         report_multiple_bugs=False,
     )
-    @given(sketches(accels))
+    @given(sketches(accels, qemu.version))
     def compared(sketch: Sketch) -> None:
         nonlocal before_first, scenarios, steps, last
         recording, finding = judge(sketch, qemu)
@@ -200,7 +201,7 @@ def main(argv: Sequence[str]) -> int:
     # so that QEMU and its directory go away when this program is told to
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
-        qemu = find_qemu(options.qemu)
+        qemu = find_qemu(options.qemu, OLDEST_VERSION)
         accels = [options.accel] if options.accel else ["tcg", "kvm"] if usable_accel() == "kvm" else ["tcg"]
         with progress_bar(options.examples, "scenarios") as (_, moved):
             outcome = search(options.examples, options.seed, qemu, accels, progress=moved, most=options.most)

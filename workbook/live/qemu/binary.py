@@ -11,10 +11,12 @@ from typing import Final
 
 from workbook.lib.errors import WorkbookError
 
-__all__ = ("MINIMUM_VERSION", "QemuBinary", "QemuMissing", "find_qemu", "usable_accel")
+__all__ = ("MINIMUM_VERSION", "OLDEST_VERSION", "QemuBinary", "QemuMissing", "find_qemu", "usable_accel")
 
 MINIMUM_VERSION: Final = (8, 2)
 """The first release with ``dynamic-memslots`` (hw/virtio/virtio-mem.c, QEMU 8.2)."""
+OLDEST_VERSION: Final = (6, 2)
+"""The first release whose words the model knows: what compares with the model takes it."""
 
 PROGRAM: Final = "qemu-system-x86_64"
 _VERSION_TIMEOUT: Final = 10.0
@@ -27,7 +29,7 @@ class QemuMissing(WorkbookError):
 
 @dataclass(frozen=True, slots=True)
 class QemuBinary:
-    """A QEMU executable that is new enough.
+    """A QEMU executable.
 
     Parameters
     ----------
@@ -44,28 +46,35 @@ class QemuBinary:
     release: tuple[int, int]
 
 
-def find_qemu(path: str | os.PathLike[str] | None = None) -> QemuBinary:
+def find_qemu(path: str | os.PathLike[str] | None = None, least: tuple[int, int] = MINIMUM_VERSION) -> QemuBinary:
     """Find QEMU and check its version.
 
     Parameters
     ----------
     path
         The executable, as a path or as a name on ``PATH``; ``None``: ``qemu-system-x86_64`` on ``PATH``.
+    least
+        The oldest release that will do: `MINIMUM_VERSION` for what needs ``dynamic-memslots``.
 
     Raises
     ------
     QemuMissing
-        Nothing there, not a QEMU, or older than 8.2.
+        Nothing there, not a QEMU, or older than `least`.
     """
     wanted = PROGRAM if path is None else os.fspath(path)
     found = shutil.which(wanted)
     if found is None:
         raise QemuMissing(
-            f"{wanted} is not here: install QEMU >= {_dotted(MINIMUM_VERSION)} (package qemu-system-x86)"
-            " or give the path of one"
+            f"{wanted} is not here: install QEMU >= {_dotted(least)} (package qemu-system-x86) or give the path of one"
         )
     absolute = Path(found).resolve()
-    return _checked(absolute, absolute.stat().st_mtime_ns)
+    binary = _checked(absolute, absolute.stat().st_mtime_ns)
+    if binary.release < least:
+        why = "too old for dynamic-memslots" if least == MINIMUM_VERSION else "too old"
+        raise QemuMissing(
+            f"{absolute} is QEMU {binary.version}, {why}: install QEMU >= {_dotted(least)} or give the path of one"
+        )
+    return binary
 
 
 @lru_cache(maxsize=16)
@@ -91,11 +100,6 @@ def _checked(path: Path, _modified: int) -> QemuBinary:
     if match is None:
         raise QemuMissing(f"{path} --version does not say 'QEMU emulator version': give the path of a QEMU executable")
     release = (int(match["major"]), int(match["minor"]))
-    if release < MINIMUM_VERSION:
-        raise QemuMissing(
-            f"{path} is QEMU {match['text'].strip()}, too old for dynamic-memslots:"
-            f" install QEMU >= {_dotted(MINIMUM_VERSION)} or give the path of one"
-        )
     return QemuBinary(path, match["text"].strip(), release)
 
 

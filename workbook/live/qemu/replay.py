@@ -16,7 +16,7 @@ from workbook.live.progress_bar import progress_bar
 from workbook.recordings.files import read_all
 from workbook.tools.atomic_write import write_whole
 
-from .binary import QemuBinary, find_qemu, usable_accel
+from .binary import OLDEST_VERSION, QemuBinary, find_qemu, usable_accel
 from .recorder import DEFAULT_TIMEOUT, play
 
 __all__ = ("main", "obstacle")
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    qemu = find_qemu(options.qemu)
+    qemu = find_qemu(options.qemu, OLDEST_VERSION)
     recordings = list(read_all(options.paths))
     if options.record is not None:
         options.record.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def _replay(options: argparse.Namespace) -> int:
                 else:
                     differences = compare(without_kvm(recorded), without_kvm(fresh), both_ways=True)
                 note = "" if with_kvm else " (without KVM's own rows)"
-                say(f"{label}: {differences[0] if differences else f'equal{note}'}")
+                say(f"{label}: {differences[0].told('now') if differences else f'equal{note}'}")
                 equal += not differences
                 differ += bool(differences)
             else:
