@@ -360,6 +360,9 @@ class Scenario:
         Sizes of the CXL fixed memory windows behind the device memory; None without ``cxl=on``.
     firmware_size
         Bytes of the firmware image: it decides how RAM below 1 MiB is cut before the firmware runs.
+    firmware
+        Which one it is: SeaBIOS, OVMF or another UEFI, or the one of recordings, which halts at once; None: UEFI where
+        there is flash, else SeaBIOS.
     fixtures
         Other PCI devices that take memslots, in order.
     ram, maxmem
@@ -398,6 +401,7 @@ class Scenario:
     pci_hole64_size: int | None = None
     cxl_windows: tuple[int, ...] | None = None
     firmware_size: int = DEFAULT_FIRMWARE_SIZE
+    firmware: Literal["seabios", "uefi", "halting"] | None = None
     fixtures: tuple[PciDevice, ...] = ()
     cpu: Cpu | None = field(default=None, compare=False)
     host: Host | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from workbook.lib.boards.pc import PcLayout, boot_slots, pc_layout
+from workbook.lib.boards.pc import PcLayout, pc_layout
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.qemu_args.reader import read_argv
 from workbook.lib.scenario import Scenario
@@ -113,27 +113,6 @@ def test_refusals_have_advice(machine: str, memory: str, cpu: str) -> None:
     with pytest.raises(Refusal) as caught:
         pc_layout(scenario(machine, memory, cpu))
     assert caught.value.advice
-
-
-@pytest.mark.parametrize(
-    ("machine", "memory", "running", "kvm", "vhost"),
-    [
-        ("q35", "4G", True, 7, 2),
-        ("pc", "4G", True, 7, 2),
-        ("q35", "4G", False, 3, 2),
-        ("pc", "4G", False, 7, 4),
-        ("q35", "1G", True, 6, 1),
-    ],
-)
-def test_boot_slots(machine: str, memory: str, running: bool, kvm: int, vhost: int) -> None:
-    """Measured (facts D.1): 7 for KVM and 2 for vhost after the firmware; before it fewer or more."""
-    found = boot_slots(read_argv(f"-nodefaults -M {machine} -m {memory}"), running=running)
-    assert (found.kvm, found.vhost) == (kvm, vhost)
-
-
-def test_vga_takes_slots() -> None:
-    """Measured (facts D.1): a standard VGA takes 3 more once the firmware mapped it."""
-    assert boot_slots(read_argv("-M q35 -m 4G"), running=True).kvm == 10
 
 
 def region(shown: str, name: str) -> tuple[int, int] | None:

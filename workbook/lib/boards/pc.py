@@ -14,7 +14,11 @@ from workbook.lib.trace import Trace
 
 from .compat import compat_switch
 
+<<<<<<< HEAD
 __all__ = ("BootSlots", "PcLayout", "boot_slots", "largest_maxmem", "pc_layout")
+=======
+__all__ = ("PcLayout", "pc_layout")
+>>>>>>> 87e24bd (What takes memslots before devices do: a region tree of displays, option ROMs, flash and low memory instead of sums)
 
 _4G: Final = 4 * GiB
 AMD_HT_START: Final = 0xFD_0000_0000
@@ -53,14 +57,6 @@ class PcLayout:
     above_4g_start: int
     device_memory_base: int
     device_memory_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class BootSlots:
-    """Memslots that the boot RAM takes: in KVM, and in a vhost back end that can map it."""
-
-    kvm: int
-    vhost: int
 
 
 def pc_layout(scenario: Scenario) -> PcLayout:
@@ -229,28 +225,6 @@ def _check_device_memory(scenario: Scenario) -> None:
             f"maximum memory size must by aligned to multiple of {TARGET_PAGE} bytes",
             "give maxmem as a multiple of 4 KiB",
         )
-
-
-def boot_slots(scenario: Scenario, *, running: bool) -> BootSlots:
-    """Count the memslots of the boot RAM.
-
-    Parameters
-    ----------
-    running
-        After the firmware has run; otherwise while the devices of the command line are made.
-
-    Notes
-    -----
-    Measured with 4 GiB of RAM: KVM 7 after the firmware; 3 (q35) and 7 (pc) while devices of the command line
-    are made; vhost 2, and 4 on pc before the firmware ran. A VM whose RAM lies below 4 GiB has one less.
-    A standard VGA adds 3 for KVM once the firmware has mapped it.
-    """
-    above = 1 if pc_layout(scenario).above_4g else 0
-    if running:
-        return BootSlots(6 + above + (3 if scenario.display else 0), 1 + above)
-    if scenario.chipset == "q35":
-        return BootSlots(2 + above, 1 + above)
-    return BootSlots(6 + above, 3 + above)
 
 
 def default_phys_bits() -> int:

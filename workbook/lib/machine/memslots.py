@@ -3,18 +3,20 @@
 from collections.abc import Mapping
 from typing import Final
 
-from workbook.lib.boards.pc import boot_slots
+from workbook.lib.boards.pc import PcLayout
+from workbook.lib.boards.pc_memory import PcMemory, kvm_memslots
 from workbook.lib.consumers import vfio, vhost_device
 from workbook.lib.consumers.vfio import DiscardSection, VfioContainer
 from workbook.lib.consumers.vhost_backend import VhostCount, smallest_limit
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort
+from workbook.lib.memory.flatview import FlatView
 from workbook.lib.rules.base import Budget, RuleSet
 from workbook.lib.scenario import MemoryBackend, Scenario
 from workbook.lib.size import TiB
 
 from .bus import DeviceMemoryBus
-from .memory_device import mappable
+from .memory_device import ram_region
 
 __all__ = ("KVM_MAX_SLOT", "MemslotConsumers")
 
@@ -27,6 +29,8 @@ class MemslotConsumers:
 
     Parameters
     ----------
+    board
+        Where RAM and device memory lie.
     bus
         Whose flat view the consumers see.
     backends
@@ -50,6 +54,7 @@ class MemslotConsumers:
         self,
         scenario: Scenario,
         rules: RuleSet,
+        board: PcLayout,
         bus: DeviceMemoryBus,
         backends: Mapping[str, MemoryBackend],
         printed: list[str],
@@ -63,11 +68,13 @@ class MemslotConsumers:
         self._bus = bus
         self._backends = backends
         self._printed = printed
+        self._board = board
+        self._boot_views: dict[tuple[bool, bool], FlatView] = {}
 
     @property
     def kvm_boot(self) -> int:
         """KVM memslots that boot RAM and firmware take."""
-        return boot_slots(self._scenario, running=self.running).kvm
+        return kvm_memslots(self._boot_view())
 
     @property
     def kvm_used(self) -> tuple[int, ...]:
@@ -75,8 +82,8 @@ class MemslotConsumers:
         if self._scenario.accel != "kvm":
             return ()
         # the listener of the SMM address space is registered when the machine is complete
-        spaces = 2 if self._scenario.smm and self.running else 1
-        return (self.kvm_boot + len(self._bus.view),) * spaces
+        spaces = (False, True) if self._scenario.smm and self.running else (False,)
+        return tuple(kvm_memslots(self._boot_view(in_smm=one)) + len(self._bus.view) for one in spaces)
 
     @property
     def kvm_free(self) -> int | None:
@@ -211,7 +218,17 @@ class MemslotConsumers:
 
     def boot_regions(self, plugged: PluggedVhost) -> int:
         """Return how many regions of boot RAM a vhost device can map."""
-        ram = self._backends.get(self._scenario.ram_backend or "")
-        if not plugged.spec.kernel and not (ram and mappable(ram, self._rules.qemu)):
-            return 0
-        return boot_slots(self._scenario, running=self.running).vhost
+        return len(plugged.backend.sections(self._boot_view()))
+
+    def _boot_view(self, *, in_smm: bool = False) -> FlatView:
+        """Return what lies around device memory now; it is rendered once for each of its moments."""
+        key = (self.running, in_smm)
+        if key not in self._boot_views:
+            memory = PcMemory(
+                self._scenario,
+                self._board,
+                {name: ram_region(one, self._rules.qemu) for name, one in self._backends.items()},
+                window_needs_smm=self._rules.qemu.q35_window_needs_smm,
+            )
+            self._boot_views[key] = memory.view(running=self.running, in_smm=in_smm)
+        return self._boot_views[key]

@@ -346,12 +346,17 @@ class Recording:
         """
         scenario = cmdline.read_argv(self.argv, rules=rules, vhost_slots=self.vhost_backends)
         played = tuple(step.action for step in self.steps if not isinstance(step.action, Start))
+        built_without_displays = "RFC series" in self.qemu_version
         return replace(
             scenario,
             accel="kvm" if self.accel == "kvm" else scenario.accel,
             kvm_slots=self.kvm_memslots_faked or scenario.kvm_slots,
             smm=self.smm_faked,
             firmware_size=self.firmware_size,
+            firmware="halting",
+            # the QEMU with the RFC series shows no VGA window where a line asks for the default display: it has none
+            display=scenario.display and not built_without_displays,
+            fixtures=() if built_without_displays else scenario.fixtures,
             actions=() if any(step.side for step in self.steps) else played,
         )
 

@@ -98,6 +98,8 @@ class QemuBehaviour:
         What it says to RAM that is larger than it can address.
     s390x_virtio_mem
         virtio-mem exists on s390x.
+    q35_window_needs_smm
+        On q35 without SMM the VGA window does not hide the RAM behind it.
     """
 
     version: Version = OLDEST
@@ -131,6 +133,7 @@ class QemuBehaviour:
     names_unsupported_machine: bool = False
     ram_size_words: str = "ram size too large"
     s390x_virtio_mem: bool = False
+    q35_window_needs_smm: bool = True
 
     @property
     def oldest_machine(self) -> dict[str, tuple[int, int]]:
@@ -383,6 +386,14 @@ CHANGES: Final = (
         value=True,
         for_users="s390x has virtio-mem.",
         source="hw/s390x/Kconfig, commit aa910c20ec",
+    ),
+    Change(
+        since=(10, 1, 0),
+        backport=(10, 0, 3),
+        field="q35_window_needs_smm",
+        value=False,
+        for_users="q35 without SMM and with a VGA display has one vhost memslot more in use.",
+        source="hw/pci-host/q35.c; seen in 10.0.13 and 11.1.3, not in 10.0.2; the patch level between is assumed",
     ),
     Change(
         since=(10, 1, 0),
