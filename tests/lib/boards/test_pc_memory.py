@@ -99,7 +99,7 @@ def test_q35_without_smm_has_no_window() -> None:
     fixtures = (PciDevice(driver="VGA"),)
     assert counts(board(fixtures=fixtures), running=True) == (10, 2)
     assert counts(board(fixtures=fixtures, smm=True), running=True) == (10, 3)
-    assert counts(board(fixtures=fixtures, accel="tcg"), running=False)[1] == 3
+    assert counts(board(fixtures=fixtures, smm=True), running=False)[1] == 3
     assert counts(replace(board(fixtures=fixtures), window_needs_smm=False), running=True) == (10, 3)
     silent = (PciDevice(driver="VGA", props=(("romfile", ""),)),)
     in_smm = board(fixtures=silent, smm=True)
@@ -134,5 +134,5 @@ def test_ovmf(driver: str | None, slots: int) -> None:
     """OVMF leaves low memory as it was at reset, but for its VBE shim; two flash devices take a memslot each."""
     flash = tuple(PciDevice(driver="cfi.pflash01", id=f"pflash{unit}") for unit in range(2))
     fixtures = flash + ((PciDevice(driver=driver),) if driver else ())
-    memory = board(fixtures=fixtures, accel="tcg", firmware_size=4 * MiB)
+    memory = board(fixtures=fixtures, smm=True, firmware_size=4 * MiB)
     assert kvm_memslots(memory.view(running=True)) == slots

@@ -14,11 +14,7 @@ from workbook.lib.trace import Trace
 
 from .compat import compat_switch
 
-<<<<<<< HEAD
-__all__ = ("BootSlots", "PcLayout", "boot_slots", "largest_maxmem", "pc_layout")
-=======
-__all__ = ("PcLayout", "pc_layout")
->>>>>>> 87e24bd (What takes memslots before devices do: a region tree of displays, option ROMs, flash and low memory instead of sums)
+__all__ = ("PcLayout", "largest_maxmem", "pc_layout")
 
 _4G: Final = 4 * GiB
 AMD_HT_START: Final = 0xFD_0000_0000

@@ -114,8 +114,7 @@ class PcMemory:
 
     @property
     def _has_window(self) -> bool:
-        has_smm = self.scenario.smm or self.scenario.accel == "tcg"  # TCG emulates it unless told otherwise
-        return self.scenario.chipset == "pc" or has_smm or not self.window_needs_smm
+        return self.scenario.chipset == "pc" or self.scenario.smm or not self.window_needs_smm
 
     def _pci(self, *, running: bool) -> MemoryRegion:
         """Return the PCI address space: ROMs, flash, the VGA window, and BARs once they are placed."""

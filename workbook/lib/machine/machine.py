@@ -122,14 +122,9 @@ class Machine:
         self.board = pc_layout(scenario)
         self.bus = DeviceMemoryBus(self.board, self.rules)
         self.backends: dict[str, MemoryBackend] = {}
-<<<<<<< HEAD
         self.warnings: list[str] = list(printed)
         self.read_notes: tuple[Note, ...] = ()
-        self.consumers = MemslotConsumers(scenario, self.rules, self.bus, self.backends, self.warnings)
-=======
-        self.warnings: list[str] = []
         self.consumers = MemslotConsumers(scenario, self.rules, self.board, self.bus, self.backends, self.warnings)
->>>>>>> 87e24bd (What takes memslots before devices do: a region tree of displays, option ROMs, flash and low memory instead of sums)
         self.warned_of_discard = False
         self.migrating = False
         self._vhost_slots = dict(vhost_slots or {})
