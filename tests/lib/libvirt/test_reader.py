@@ -230,7 +230,7 @@ def test_whole_domain_as_kubevirt_writes() -> None:
     scenario = read_domain(KUBEVIRT, rules=get("qemu-10.0"), vhost_slots={"ua-data": 509})
     assert scenario.ram == 4 * GiB
     assert (scenario.maxmem, scenario.ram_slots) == (128 * GiB, 16)
-    assert scenario.ram_backend == "ram-node0"
+    assert [one.memdev for one in scenario.numa] == ["ram-node0"]
     assert scenario.devices == (
         VhostDevice(id="hostua-default", driver="netdev tap", kernel=True),
         VirtioMem(

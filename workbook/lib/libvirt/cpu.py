@@ -13,7 +13,7 @@ from workbook.lib.errors import BadInput
 from . import xml
 from .refusals import unsupported
 
-__all__ = ("HOST_MODEL", "cpu_option")
+__all__ = ("FEATURES", "HOST_MODEL", "cpu_option")
 
 FEATURES: Final = ("lm", "apic")
 """Long mode decides the address bits, the APIC whether KVM has an option ROM for it."""

@@ -35,6 +35,8 @@ _TAGS: Final = {
     "vhost-user-vga": "video",
     "vhost-user-gpu-pci": "video",
     "vhost-scsi-pci": "hostdev",
+    "vfio-pci": "hostdev",
+    "vfio-pci-nohotplug": "hostdev",
     "vhost-vsock-pci": "vsock",
 }
 _NETDEVS: Final = {"netdev vhost-user": "vhostuser", "netdev tap": "network", "netdev vhost-vdpa": "vdpa"}
@@ -101,7 +103,6 @@ class DeviceWriter:
             self._vhost(tag)
         self._interfaces()
         self._displays()
-        self._passed_through()
         for tag in ("hostdev", "vsock"):
             self._vhost(tag)
         self._memory_fixtures()
@@ -176,7 +177,9 @@ class DeviceWriter:
     def _vhost(self, tag: str) -> None:
         number = 0
         for index, device in enumerate(self.scenario.devices):
-            driver, suffix = _split_model(device.driver) if isinstance(device, VhostDevice) else ("", "")
+            if not isinstance(device, VhostDevice | VfioDevice):
+                continue
+            driver, suffix = _split_model(device.driver)
             # a domain has one vsock
             if _TAGS.get(driver) != tag or (tag == "vsock" and number):
                 continue
@@ -185,7 +188,10 @@ class DeviceWriter:
             name = self.names[index] = self._name(element, device.id, ALIAS_PREFIXES[tag], counted)
             if suffix:
                 element.set("model", f"virtio{suffix}")
-            self._fill_vhost(element, tag, name, number)
+            if isinstance(device, VfioDevice):
+                self._fill_passed_through(element, device, number)
+            else:
+                self._fill_vhost(element, tag, name, number)
             number += 1
             element[:] = sorted(element, key=lambda one: one.tag == "alias")
 
@@ -284,19 +290,16 @@ class DeviceWriter:
                 ET.SubElement(model, "acceleration", accel3d="yes")
             element[:] = sorted(element, key=lambda one: one.tag == "alias")
 
-    def _passed_through(self) -> None:
-        for one in (*self.scenario.fixtures, *self.scenario.devices):
-            if not isinstance(one, PciDevice | VfioDevice) or one.driver != "vfio-pci":
-                continue
-            host = _HOST.fullmatch(one.prop("host") or "")
-            if host is None:
-                continue
-            element = ET.SubElement(self.group, "hostdev", mode="subsystem", type="pci", managed="yes")
-            names = ("domain", "bus", "slot", "function")
-            shown = {name: f"0x{value or '0000'}" for name, value in zip(names, host.groups(), strict=True)}
-            ET.SubElement(ET.SubElement(element, "source"), "address", shown)
-            _rom(element, one)
-            self._name(element, one.id, ALIAS_PREFIXES["hostdev"])
+    def _fill_passed_through(self, element: ET.Element, one: VfioDevice, number: int) -> None:
+        element.attrib.update(mode="subsystem", type="pci", managed="yes")
+        host = _HOST.fullmatch(one.prop("host") or f"{number % 256:02x}:00.0")
+        parts = host.groups() if host is not None else (None, None, None, None)
+        names = ("domain", "bus", "slot", "function")
+        shown = {name: f"0x{value or '00'}" for name, value in zip(names, parts, strict=True)}
+        ET.SubElement(ET.SubElement(element, "source"), "address", shown)
+        if one.driver == "vfio-pci-nohotplug":
+            element.set("ramfb", "on")
+        _rom(element, one)
 
     def _memory_fixtures(self) -> None:
         shared = [one for one in self.scenario.fixtures if one.driver in ("ivshmem-plain", "ivshmem-doorbell")]

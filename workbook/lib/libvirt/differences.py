@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Final
 
 from workbook.lib.errors import WorkbookError
-from workbook.lib.scenario import MemoryBackend, PciDevice, Scenario, VfioDevice, VhostDevice
+from workbook.lib.scenario import MemoryBackend, Nvdimm, PciDevice, Pmem, Scenario, VfioDevice, VhostDevice
 from workbook.lib.size import format_size
 
 from .reader import read_domain
@@ -20,6 +20,7 @@ _SIZES: Final = frozenset(
     "firmware_size".split()
 )
 _ADDRESSES: Final = frozenset(("addr", "memaddr"))
+_OWN: Final = frozenset(("id",))
 
 
 def differences(scenario: Scenario, names: Mapping[int, str], text: str) -> Iterator[str]:
@@ -44,11 +45,18 @@ def differences(scenario: Scenario, names: Mapping[int, str], text: str) -> Iter
         if not isinstance(device, VhostDevice | VfioDevice) and not isinstance(there, VhostDevice | VfioDevice):
             asked, given = scenario.backend(device.memdev or ""), made.backend(there.memdev or "")
             if asked and given:
-                yield from _fields(f"memory of {name}", asked, given, frozenset(("id",)))
+                yield from _fields(
+                    f"memory of {name}", asked, given, _OWN if _has_file(device) else _OWN | {"mem_path"}
+                )
     order = [index for name in (one.id for one in made.devices) for index, is_ in names.items() if is_ == name]
     if order != sorted(order):
         yield "devices: network back ends come first, then memory devices, then other devices with a vhost back end"
     yield from _fixtures(scenario, made)
+
+
+def _has_file(device: object) -> bool:
+    """Whether the user names the file behind it; other files are where libvirt puts them."""
+    return isinstance(device, Pmem | Nvdimm)
 
 
 def _ram(scenario: Scenario, made: Scenario) -> Iterator[str]:
@@ -62,8 +70,7 @@ def _ram(scenario: Scenario, made: Scenario) -> Iterator[str]:
         if size != other and len(pieces) > 1:
             yield f"{name}: size is {format_size(other)}, not {format_size(size)}"
         plain = MemoryBackend(id="RAM", size=size)
-        # the path is libvirt's business
-        yield from _fields(name, asked or plain, given or plain, frozenset(("id", "size")))
+        yield from _fields(name, asked or plain, given or plain, _OWN | {"size", "mem_path"})
 
 
 def _fixtures(scenario: Scenario, made: Scenario) -> Iterator[str]:

@@ -21,6 +21,7 @@ from workbook.lib.scenario import Dimm, Scenario, VfioDevice, VhostDevice
 from workbook.lib.size import KiB
 
 from .backing_choice import Piece, choose_backing
+from .cpu import FEATURES
 from .device_writer import NAME, VHOST_USER, DeviceWriter, memory_piece, size_element, text_element
 from .differences import differences
 from .xml import QEMU_NAMESPACE
@@ -31,6 +32,8 @@ _VENDORS: Final = {"intel": "GenuineIntel", "amd": "AuthenticAMD"}
 _PHYS_BITS: Final = (40, 46, 48, 52)
 _ARCHES: Final = {"x86_64": "x86_64", "i386": "i686"}
 FLASH: Final = "cfi.pflash01"
+SMALL_BIOS: Final = 128 * KiB
+"""Bytes of SeaBIOS's small image, bios.bin."""
 
 
 def write_domain(scenario: Scenario, rules: RuleSet | None = None) -> str:
@@ -147,6 +150,8 @@ def _os(domain: ET.Element, scenario: Scenario) -> None:
     flash = {one.id: one for one in scenario.fixtures if one.driver == FLASH}
     code = flash.get("pflash0")
     if code is None:
+        if scenario.firmware_size == SMALL_BIOS:
+            text_element(os, "loader", "/usr/share/seabios/bios.bin", type="rom")
         return
     loader = text_element(os, "loader", _path(code.prop("file"), "/usr/share/OVMF/OVMF_CODE_4M.fd"), type="pflash")
     if "pflash1" in flash:
@@ -168,8 +173,9 @@ def _features(domain: ET.Element, scenario: Scenario) -> None:
     features = ET.SubElement(domain, "features")
     if scenario.acpi:
         ET.SubElement(features, "acpi")
-    if scenario.smm:
-        ET.SubElement(features, "smm", state="on")
+    # QEMU has it by default under TCG, and KVM's second address space only where it is asked for
+    if scenario.smm != (scenario.accel == "tcg"):
+        ET.SubElement(features, "smm", state="on" if scenario.smm else "off")
     if not len(features):
         domain.remove(features)
 
@@ -181,6 +187,10 @@ def _cpu(domain: ET.Element, scenario: Scenario) -> ET.Element:
     if given is not None:
         mode = modes.get(given.model)
         cpu = ET.SubElement(domain, "cpu", mode=mode) if mode else _custom(domain, given.model, given.vendor)
+        for name in FEATURES:
+            policy = _policy(given.features, name)
+            if policy is not None:
+                ET.SubElement(cpu, "feature", policy=policy, name=name)
         if given.host_phys_bits:
             limit = {"limit": str(given.host_phys_bits_limit)} if given.host_phys_bits_limit else {}
             ET.SubElement(cpu, "maxphysaddr", {"mode": "passthrough", **limit})
@@ -188,15 +198,21 @@ def _cpu(domain: ET.Element, scenario: Scenario) -> ET.Element:
             known = {"bits": str(given.phys_bits)} if given.phys_bits else {}
             ET.SubElement(cpu, "maxphysaddr", {"mode": "emulate", **known})
         return cpu
-    if scenario.accel == "kvm" and vendor is None:
-        cpu = ET.SubElement(domain, "cpu", mode="host-passthrough")
-    else:
-        # nothing is the host's there: what is not known must not move or refuse anything
-        bits = bits or _enough_phys_bits(scenario)
-        cpu = _custom(domain, "qemu64", _VENDORS[vendor or "intel"])
-    if bits is not None:
-        ET.SubElement(cpu, "maxphysaddr", mode="emulate", bits=str(bits))
+    if scenario.accel == "kvm" and vendor is None and bits is None:
+        return ET.SubElement(domain, "cpu", mode="host-passthrough")
+    # under TCG nothing is the host's: what is not known must not move or refuse anything
+    known = vendor or (None if scenario.accel == "kvm" else "intel")
+    cpu = _custom(domain, "qemu64", _VENDORS[known] if known else None)
+    ET.SubElement(cpu, "maxphysaddr", mode="emulate", bits=str(bits or _enough_phys_bits(scenario)))
     return cpu
+
+
+def _policy(features: tuple[str, ...], name: str) -> str | None:
+    """Return the policy of a CPU feature that was given, in any of QEMU's spellings; the last one counts."""
+    spellings = {f"+{name}": "require", f"-{name}": "disable"}
+    spellings |= {f"{name}={value}": "require" for value in ("on", "yes", "true", "y")}
+    spellings |= {f"{name}={value}": "disable" for value in ("off", "no", "false", "n")}
+    return next((spellings[one] for one in reversed(features) if one in spellings), None)
 
 
 def _custom(domain: ET.Element, model: str, vendor: str | None) -> ET.Element:
