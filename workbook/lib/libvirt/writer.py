@@ -201,8 +201,9 @@ def _cpu(domain: ET.Element, scenario: Scenario) -> ET.Element:
     if scenario.accel == "kvm" and vendor is None and bits is None:
         return ET.SubElement(domain, "cpu", mode="host-passthrough")
     # under TCG nothing is the host's: what is not known must not move or refuse anything
-    known = vendor or (None if scenario.accel == "kvm" else "intel")
-    cpu = _custom(domain, "qemu64", _VENDORS[known] if known else None)
+    if vendor is None and scenario.accel != "kvm":
+        vendor = "intel"
+    cpu = _custom(domain, "qemu64", _VENDORS[vendor] if vendor else None)
     ET.SubElement(cpu, "maxphysaddr", mode="emulate", bits=str(bits or _enough_phys_bits(scenario)))
     return cpu
 
