@@ -75,9 +75,11 @@ def hostdev_props(element: ET.Element, name: str) -> Props | None:
     if element.tag == "hostdev" and element.get("mode", "subsystem") != "subsystem":
         return None
     if kind == "mdev":
-        model = element.get("model", "vfio-pci")
+        ramfb = element.get("ramfb") == "on"
+        model = "vfio-pci-nohotplug" if ramfb else element.get("model", "vfio-pci")
         uuid = xml.attribute(element, "source/address", "uuid") or ""
-        return {"driver": model, "id": name, "sysfsdev": f"/sys/bus/mdev/devices/{uuid}"}
+        props: Props = {"driver": model, "id": name, "sysfsdev": f"/sys/bus/mdev/devices/{uuid}"}
+        return props | ({"ramfb": True} if ramfb else {})
     if kind != "pci" or xml.attribute(element, "address", "type") == "unassigned":
         return None
     parts = ("domain", "bus", "slot", "function")

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from workbook.lib.size import KiB, MiB, format_size, round_up
+from workbook.lib.size import KiB, MiB, format_size, round_down, round_up
 
 from . import xml
 from .backing import SYSTEM_PAGE, Backing, Props
@@ -93,8 +93,12 @@ class MemoryElement:
 
     @property
     def mapped(self) -> int:
-        """Bytes of guest addresses that it takes: the label area of an NVDIMM is not mapped."""
-        return self.size - (self.scaled("target/label/size") if self.model == "nvdimm" else 0)
+        """Bytes of guest addresses that it takes: of an NVDIMM neither the label area nor what is not aligned."""
+        if self.model != "nvdimm":
+            return self.size
+        align = self.scaled("source/alignsize")
+        size = max(0, self.size - self.scaled("target/label/size"))
+        return round_down(size, align) if align else size
 
     @property
     def is_dimm(self) -> bool:

@@ -13,6 +13,7 @@ is the sum of the NUMA cells, or what the devices leave of ``<memory>``; ``<maxM
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -34,6 +35,7 @@ from .memory import MemoryElement, check_memory, dimm_slots
 from .network import netdev_props, nic_props
 from .numa import Cell, read_cells
 from .refusals import unsupported, xml_error
+from .vocabulary import domain_notes
 
 __all__ = ("domain_to_argv", "read_domain", "read_domain_line")
 
@@ -96,13 +98,14 @@ def read_domain_line(
     BadInput, Refusal
         As `read_domain`.
     """
-    line = read_command_line(domain_to_argv(text), rules=rules, vhost_slots=vhost_slots, host=host)
+    domain, whole = xml.parse_domain(text)
+    line = read_command_line(_Domain(domain, whole).argv(), rules=rules, vhost_slots=vhost_slots, host=host)
     known = [one.id for one in line.scenario.devices if isinstance(one, VhostDevice)]
     for name in vhost_slots or () if line.failure is None else ():
         if name not in known:
             there = ", ".join(map(str, known)) or "none"
             raise BadInput(f"vhost_slots names {name!r:.60}, but the domain's vhost devices are: {there}")
-    return line
+    return replace(line, notes=(*domain_notes(domain, whole=whole), *line.notes))
 
 
 def domain_to_argv(text: str) -> list[str]:
@@ -162,7 +165,9 @@ class _Domain:
         ]
         argv += ["-global", "driver=cfi.pflash01,property=secure,value=on"] if firmware.secure else []
         argv += ["-bios", firmware.bios] if firmware.bios else []
-        argv += ["-m", ",".join(size), *ram_options, "-nodefaults", *pci_hole_options(self.elements)]
+        argv += ["-m", ",".join(size), *ram_options]
+        argv += ["-overcommit", "mem-lock=on"] if self.domain.find("memoryBacking/locked") is not None else []
+        argv += ["-nodefaults", *pci_hole_options(self.elements)]
         for tag in ("iommu", "memory", "disk", "filesystem", "interface", "video", "hostdev"):
             argv += self._devices(tag)
         argv += self._passed_through()

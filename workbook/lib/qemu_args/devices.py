@@ -29,7 +29,7 @@ _MIN_LABEL_SIZE: Final = 128 * KiB
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ON_OFF_AUTO: Final = ("on", "off", "auto")
 _NAMES: Final = frozenset({"driver", "id", "bus"})
-_ADDRESS: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,8})(?:\.([0-7]))?")
+_ADDRESS: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,8})(?:\.(?:0[xX])?0{0,6}[0-7])?")
 _READ_ONLY: Final = {"virtio-mem-pci": ("size", "virtio-mem.size"), "pc-dimm": ("size", "pc-dimm.size")}
 _OLDER_PROPERTIES: Final = {"virtio-mem-pci": {"max-memslots": "uint16", "memslots": "uint16"}}
 """Properties of the series of 2021; a rule set says whether its QEMU has them."""
