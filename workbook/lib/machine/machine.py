@@ -49,6 +49,7 @@ from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice, 
 
 from . import hotplug
 from .bus import DeviceMemoryBus
+from .from_text import play_commands, read_text
 from .hints import hints
 from .memory_device import MemoryDevice
 from .memslots import MemslotConsumers
@@ -94,6 +95,10 @@ class Machine:
         Memory backends by id.
     warnings
         The lines that QEMU has printed so far.
+    read_as
+        What the input was taken for.
+    read_notes
+        What was assumed, passed over or not modelled in it; see `notes`.
     migrating
         An outgoing migration is active; see `migrate` and `end_migration`.
 
@@ -124,6 +129,7 @@ class Machine:
         self.backends: dict[str, MemoryBackend] = {}
         self.warnings: list[str] = list(printed)
         self.read_notes: tuple[Note, ...] = ()
+        self.read_as = "a scenario"
         self.consumers = MemslotConsumers(scenario, self.rules, self.board, self.bus, self.backends, self.warnings)
         self.warned_of_discard = False
         self.migrating = False
@@ -155,6 +161,7 @@ class Machine:
         *,
         smm: bool | None = None,
         host: Host | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> "Machine":
         """Build the machine that a QEMU command line describes.
 
@@ -174,6 +181,8 @@ class Machine:
             Whether KVM has a second address space; None takes it from ``-machine smm=``.
         host
             What is known of the host; None: nothing, and `notes` say what was assumed.
+        files
+            Content of the files that the line names (``-readconfig``), by path.
 
         Raises
         ------
@@ -186,7 +195,9 @@ class Machine:
         slots = resolve_slots(vhost_slots)
         # an explicit kvm_slots implies -accel kvm
         default_accel: Literal["kvm", "tcg"] = "tcg" if kvm_slots is None else "kvm"
-        line = read_command_line(argv, rules=rules, vhost_slots=slots, default_accel=default_accel, host=host)
+        line = read_command_line(
+            argv, rules=rules, vhost_slots=slots, default_accel=default_accel, host=host, files=files
+        )
         scenario = line.scenario
         if kvm_slots is not None:
             if not isinstance(kvm_slots, int) or kvm_slots < 1:
@@ -194,12 +205,52 @@ class Machine:
             scenario = replace(scenario, kvm_slots=kvm_slots)
         if smm is not None:
             scenario = replace(scenario, smm=smm)
-        return cls._of_line(replace(line, scenario=replace(scenario, rules=rules.name)), rules, slots)
+        machine = cls._of_line(replace(line, scenario=scenario), rules, slots)
+        machine.read_as = "a QEMU command line"
+        return machine
+
+    @classmethod
+    def from_text(
+        cls,
+        text: str,
+        rules: str | RuleSet | None = None,
+        host: Host | None = None,
+        vhost_slots: Mapping[str, int | str | None] | None = None,
+        *,
+        files: Mapping[str, str] | None = None,
+    ) -> "Machine":
+        """Build the machine that a pasted text describes; `read_as` says what it was taken for.
+
+        Parameters
+        ----------
+        text
+            A shell line, output of ``ps``, a NUL-separated /proc/PID/cmdline, libvirt XML (a domain, or a device to
+            hot-plug), lines of QEMU's monitor, QMP, a configuration file, or a KubeVirt object in YAML or JSON.
+        rules
+            None: the newest QEMU, or the one that the machine type's distribution ships; `notes` say which.
+        host, vhost_slots
+            As for `from_qemu_args`.
+        files
+            Content of the files that the text names (``-readconfig``), by path.
+
+        Raises
+        ------
+        BadInput
+            The text is not recognised, or cannot be read.
+        Refusal
+            QEMU or libvirt would refuse it.
+        """
+        slots = resolve_slots(vhost_slots)
+        pasted = read_text(text, rules=rules, host=host, vhost_slots=slots, files=files)
+        machine = cls._of_line(pasted.line, pasted.rules, slots)
+        machine.read_as = pasted.read_as
+        machine.read_notes += play_commands(machine, pasted.commands)
+        return machine
 
     @classmethod
     def _of_line(cls, line: CommandLine, rules: RuleSet, vhost_slots: Mapping[str, int | None]) -> "Machine":
         """Bring a command line to life; what QEMU refuses after the devices before it is raised then."""
-        machine = cls(line.scenario, rules, vhost_slots=vhost_slots, printed=line.warnings)
+        machine = cls(replace(line.scenario, rules=rules.name), rules, vhost_slots=vhost_slots, printed=line.warnings)
         if line.failure is not None:
             raise line.failure
         machine.read_notes = line.notes
@@ -235,7 +286,9 @@ class Machine:
         scenario = line.scenario
         if kvm_slots is not None:
             scenario = replace(scenario, kvm_slots=kvm_slots)
-        return cls._of_line(replace(line, scenario=replace(scenario, rules=rules.name)), rules, slots)
+        machine = cls._of_line(replace(line, scenario=scenario), rules, slots)
+        machine.read_as = "libvirt domain XML"
+        return machine
 
     def qemu_args(self) -> list[str]:
         """Return the command line that makes the machine, before anything has happened to it."""

@@ -29,7 +29,7 @@ _MIN_LABEL_SIZE: Final = 128 * KiB
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ON_OFF_AUTO: Final = ("on", "off", "auto")
 _NAMES: Final = frozenset({"driver", "id", "bus"})
-_ADDRESS: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,8})(?:\.(?:0[xX])?0{0,6}[0-7])?")
+_ADDRESS: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,8})(?:\.(?:0[xX])?([0-9a-fA-F]{1,8}))?")
 _READ_ONLY: Final = {"virtio-mem-pci": ("size", "virtio-mem.size"), "pc-dimm": ("size", "pc-dimm.size")}
 _OLDER_PROPERTIES: Final = {"virtio-mem-pci": {"max-memslots": "uint16", "memslots": "uint16"}}
 """Properties of the series of 2021; a rule set says whether its QEMU has them."""
@@ -166,7 +166,8 @@ def _check_bus(props: Properties, driver: str, known: Mapping[str, str], buses: 
     if isinstance(wanted, str):
         if on_pci and not buses.anonymous and wanted not in {buses.root, "main-system-bus"} | buses.pci:
             path = wanted.rpartition("/")[2]
-            if path not in {buses.root} | buses.pci:
+            # a line without any bridge that names another bus is a shortened one
+            if path not in {buses.root} | buses.pci and (buses.pci or wanted in ("pci.0", "pcie.0")):
                 raise props.refusal(
                     f"Bus '{wanted}' not found", f"known are {', '.join([buses.root, *sorted(buses.pci)])}"
                 )
@@ -207,7 +208,7 @@ def _check_pci_address(props: Properties, driver: str) -> None:
     if not isinstance(value, str):
         return
     match = _ADDRESS.fullmatch(value)
-    if match is None or int(match[1], 16) > 31:
+    if match is None or int(match[1], 16) > 31 or int(match[2] or "0", 16) > 7:
         raise props.refusal(f"Property '{driver}.addr' doesn't take value '{value}'", "slots are 0 to 0x1f")
 
 

@@ -48,7 +48,6 @@ UNMODELLED_OPTIONS: Final[dict[str, str]] = {
     "xen-domid": "Xen has no KVM memslots",
     "xen-attach": "Xen has no KVM memslots",
     "xen-domid-restrict": "Xen has no KVM memslots",
-    "readconfig": "the file cannot be seen from here: give its content to Machine.from_text",
 }
 """Options that may change a number and are not modelled, and how."""
 
@@ -72,7 +71,7 @@ def program_of(words: Sequence[str]) -> tuple[str | None, int]:
 def split_options(argv: str | Sequence[str]) -> tuple[list[str], Iterator[tuple[str, str]]]:
     """Return the words of a command line, and an iterator over its options with their values ("" for those without).
 
-    What stands before the first option (``env NAME=VALUE``, the program's name) and disk images are left out.
+    What stands before the program's name, and the name itself, is left out; disk images have no option ("").
 
     Raises
     ------
@@ -93,6 +92,7 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         word = words[index]
         index += 1
         if not word.startswith("-"):
+            yield "", word
             continue
         option = word[2:] if word.startswith("--") else word[1:]
         argument = takes_argument(option)

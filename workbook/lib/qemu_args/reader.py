@@ -28,6 +28,7 @@ from workbook.lib.size import EXABYTE_LIMIT, strtosz
 from . import device_lists
 from .accelerator import AcceleratorOptions
 from .catalogue import REMOVED_OPTIONS
+from .config_file import config_sections
 from .cpu import CpuOption, Processor
 from .devices import Buses, check_device, device_from_properties, device_of, fixture_of, with_globals
 from .firmware import Firmware
@@ -146,6 +147,7 @@ def read_command_line(
     vhost_slots: Mapping[str, int | None] | None = None,
     default_accel: Literal["kvm", "tcg"] = "tcg",
     host: Host | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> CommandLine:
     """Read a QEMU command line.
 
@@ -162,6 +164,8 @@ def read_command_line(
         Accelerator where the line names none; QEMU's own is TCG.
     host
         What is known of the host: ``-cpu host`` and KVM take address bits and vendor from it.
+    files
+        Content of files that the line names (``-readconfig``), by path.
 
     Raises
     ------
@@ -176,7 +180,7 @@ def read_command_line(
         raise BadInput(f"host must be a Host, not {host!r:.60}")
     words, options = split_options(argv)
     program, _ = program_of(words)
-    reader = _Reader(rules, dict(vhost_slots or {}), default_accel, host, _target(program))
+    reader = _Reader(rules, dict(vhost_slots or {}), default_accel, host, _target(program), files or {})
     if program in ("kvm", "qemu-kvm") and default_accel == "tcg":
         reader.accelerators.default = "kvm"
     for option, value in options:
@@ -201,6 +205,7 @@ class _Reader:
     default_accel: Literal["kvm", "tcg"]
     host: Host | None
     program: str
+    files: Mapping[str, str] = field(default_factory=dict)
     memory: MemoryOption = field(default_factory=MemoryOption)
     machine: dict[str, str] = field(default_factory=dict)
     cpu: str | None = None
@@ -225,9 +230,13 @@ class _Reader:
 
     # -- while the line is parsed -----------------------------------------------------------------------------------
 
-    def take(self, option: str, value: str) -> None:
+    def take(self, option: str, value: str) -> None:  # noqa: PLR0915 - one switch over all options
         """Take one option, with the checks that QEMU makes at once."""
         match option:
+            case "":
+                self._note("passed over", "a disk image", value)
+            case "readconfig":
+                self._take_config(value)
             case "m":
                 self.memory.take(value)
             case "machine" | "M":
@@ -352,6 +361,40 @@ class _Reader:
             return
         refusal.where, refusal.warnings = f"-global {value}", warnings
         raise refusal
+
+    def _take_config(self, path: str) -> None:
+        """Take the options of a configuration file, whose content was handed in."""
+        if path not in self.files:
+            raise BadInput(f"-readconfig {path:.60}: the file cannot be opened from here: hand its content in (files=)")
+        for group, name, values in config_sections(self.files[path], path):
+            given = {**({"id": name} if name is not None else {}), **values}
+            where = f"{path} [{group}]"
+            match group:
+                case "machine":
+                    self._merge(values, where)
+                case "smp-opts":
+                    self._merge({f"smp.{key}": text for key, text in values.items()}, where)
+                case "memory":
+                    for key, text in values.items():
+                        self.memory.put(key, text)
+                case "object":
+                    props = Properties(given, Dialect.OBJECT, where=where)
+                    check_object(props)
+                    self.objects.append(props)
+                case "device":
+                    self.devices.append(Properties(given, where=where))
+                case "netdev":
+                    self.has_network = True
+                    self.netdevs.append(Properties(given, where=where))
+                case "numa":
+                    pairs = tuple(values.items())
+                    self.numa.append(Properties(given, Dialect.OBJECT, where=where, repeated=pairs))
+                case "accel":
+                    self.accelerators.given.append(Properties(given, Dialect.CPU, where=where))
+                case "global":
+                    self.globals.append((values.get("driver", ""), values.get("property", ""), values.get("value", "")))
+                case _:
+                    self._note("passed over", f"group {group} of a configuration file", where)
 
     def _take_set(self, value: str) -> None:
         """Take one ``-set GROUP.ID.KEY=VALUE``: it changes an option that came before."""

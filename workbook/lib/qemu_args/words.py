@@ -1,5 +1,6 @@
 """A command line as it is typed: split into words as a shell does, without running anything."""
 
+import json
 from typing import Final
 
 from workbook.lib.errors import BadInput
@@ -12,8 +13,9 @@ _BLANKS: Final = " \t\r\n"
 def split_words(line: str) -> list[str]:
     r"""Split a command line into words as a shell does, without running anything.
 
-    Quotes, backslashes, comments and line continuations are understood; a bare line end separates words, so that
-    a line pasted without its backslashes can be read; ``$``, ``*`` and the like stand for themselves.
+    Quotes, backslashes, comments and line continuations are understood; JSON that fills a word needs no quotes; a bare
+    line end separates words, so that a line pasted without its backslashes can be read; ``$``, ``*`` and the like
+    stand for themselves.
 
     Raises
     ------
@@ -48,6 +50,9 @@ def split_words(line: str) -> list[str]:
             if word is not None:
                 words.append("".join(word))
             word = None
+        elif char == "{" and word is None and (end := _json_end(line, index - 1)):
+            words.append(line[index - 1 : end])
+            index = end
         elif char == "#" and word is None:
             end = line.find("\n", index)
             index = len(line) if end < 0 else end
@@ -57,6 +62,15 @@ def split_words(line: str) -> list[str]:
     if word is not None:
         words.append("".join(word))
     return words
+
+
+def _json_end(line: str, start: int) -> int:
+    """Return where JSON ends that begins at `start` and fills a word, as ``ps`` prints it; 0 for none."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(line, start)
+    except (ValueError, RecursionError):
+        return 0
+    return end if end == len(line) or line[end] in _BLANKS else 0
 
 
 def _quoted(line: str, start: int, quote: str) -> tuple[str, int]:
