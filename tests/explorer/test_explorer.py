@@ -484,7 +484,6 @@ def test_a_foreign_text_is_one_line(shared: Explorer, text: str) -> None:
         '{"maxmem":1}',
         '{"devices":[{"type":"dimm","id":"d","memdev":"m"}]}',
         '{"devices":[{"type":"virtio-mem","id":null,"memdev":null}]}',
-        '{"actions":[{"op":"dance","dev":"vm0"}]}',
         '{"actions":[{"op":"request_size","dev":"vm0","size":1}]}',
     ],
 )

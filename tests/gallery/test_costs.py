@@ -20,7 +20,7 @@ from workbook.lib.size import GiB, TiB
 
 HOSTS = measurements()
 DEVICE = read_argv(
-    "-accel kvm -machine q35 -m 4G,maxmem=1028G -object memory-backend-memfd,id=mem0,size=1T "
+    "-accel kvm -cpu qemu64,phys-bits=48 -machine q35 -m 4G,maxmem=1028G -object memory-backend-memfd,id=mem0,size=1T "
     "-device virtio-mem-pci,id=vm0,memdev=mem0,dynamic-memslots=on"
 )
 SHADOW = KvmHost(tdp_mmu=False)

@@ -116,14 +116,19 @@ class Outcome:
     def summary(self) -> str:
         """Return one stable line with the numbers."""
         if self.layout is None or (self.problem and not self.layout.devices):
-            return f"rules={self.rules}, refused: {self.problem.message if self.problem else ''}"
+            return f"rules={self.rules}{self._refused}"
         sizes = {format_size(one.decision.memslot_size) for one in self.layout.devices if one.type == "virtio-mem"}
         plugged = sum(one.plugged_size for one in self.layout.devices)
         text = (
             f"rules={self.rules}, memslots={self.used}/{self.promised} of {' and '.join(sorted(sizes)) or 'none'}, "
             f"plugged={format_size(plugged)}, metadata={format_size(self.cost.total, digits=1)}"
         )
-        return text + (f", refused: {self.problem.message}" if self.problem else "")
+        return text + self._refused
+
+    @property
+    def _refused(self) -> str:
+        """The refusal as the end of a line; QEMU's own text may have several."""
+        return f", refused: {' '.join(self.problem.message.split())}" if self.problem else ""
 
 
 def vary(
