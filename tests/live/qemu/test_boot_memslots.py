@@ -11,7 +11,7 @@ from workbook.live.qemu.boot_memslots import BootDifference, compare_boot, main,
 @pytest.mark.qemu
 def test_random_boards(qemu_binary: QemuBinary) -> None:
     """Random displays, network cards, ROMs and NUMA nodes: memslots and vhost regions after SeaBIOS are the model's."""
-    choose = random.Random(20)  # noqa: S311 - the same VMs every time
+    choose = random.Random(20)
     found = [one for _ in range(10) for one in compare_boot(random_line(choose, "tcg"), qemu_binary)]
     assert not found, "\n".join(map(str, found))
 
