@@ -5,6 +5,7 @@ consumes memslots; `hotplug` changes them, and what they look like at a moment i
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -56,6 +57,7 @@ from .memslots import MemslotConsumers
 from .properties import refusal_of_property, requested_size_of
 from .snapshot import Layout, snapshot
 from .virtio_mem import BlockState, RequestType, Response, VirtioMemDevice, check_bytes
+from .what_if import WhatIfReport, actions_of, report, try_on
 
 __all__ = ("Machine", "StateAnswer")
 
@@ -679,6 +681,37 @@ class Machine:
             case Start() | Look() | NetdevAdd() | ChardevAdd():
                 pass
         return None
+
+    # -- what would happen ----------------------------------------------------------------------------------------
+
+    def copy(self) -> "Machine":
+        """Return an independent copy in the same state."""
+        shared = (self.scenario, self.rules, self.board)
+        return deepcopy(self, {id(one): one for one in shared})
+
+    def what_if(self, *lines: str | Action) -> Refusal | None:
+        """Try lines of QEMU's monitor (or actions) on a copy.
+
+        Parameters
+        ----------
+        lines
+            Such as ``object_add memory-backend-ram,id=m9,size=4G``, ``device_add pc-dimm,id=d9,memdev=m9``,
+            ``device_del vm0``, ``request-size vm0 4G``, or QMP's JSON; see `read_monitor_line`.
+
+        Returns
+        -------
+        QEMU's refusal of the first line that it refuses (an `Abort` where it dies), or None.
+
+        Raises
+        ------
+        BadInput
+            A line that cannot be read, or names what is not there.
+        """
+        return try_on(self, actions_of(lines))[1]
+
+    def what_if_report(self, *lines: str | Action) -> WhatIfReport:
+        """Try lines as `what_if` does, and tell what comes of it, in numbers, and the smallest change that helps."""
+        return report(self, lines)
 
 
 def _gaps(device: VirtioMemDevice) -> list[tuple[int, int]]:
