@@ -30,6 +30,7 @@ class DeviceMemoryBus:
         self._rules = rules
         self._root: MemoryRegion | None = None
         self._view: FlatView | None = None
+        self._shown: list[tuple[object, object]] = []
 
     @property
     def root(self) -> MemoryRegion | None:
@@ -39,7 +40,8 @@ class DeviceMemoryBus:
         if self._root is None:
             base = self._board.device_memory_base
             children = [one.region(self._rules, base) for one in self.devices]
-            self._root = MemoryRegion.container("device-memory", self._board.device_memory_size, children).at(base)
+            size = self._board.device_memory_size
+            self._root = MemoryRegion.container("device-memory", size, children, addr=base)
         return self._root
 
     @property
@@ -51,8 +53,12 @@ class DeviceMemoryBus:
         return self._view
 
     def refresh(self) -> None:
-        """Let the region tree and the flat view be made anew: a device came, left, or changed what is mapped."""
-        self._root = self._view = None
+        """Let the region tree and the flat view be made anew where a device came, left, or changed what is mapped."""
+        shown: list[tuple[object, object]] = [
+            (one, one.virtio_mem.mapped if one.virtio_mem else None) for one in self.devices
+        ]
+        if shown != self._shown:
+            self._shown, self._root, self._view = shown, None, None
 
     def mapped(self) -> list[object]:
         """Return which memslots each virtio-mem device has mapped: what a memory transaction may change."""

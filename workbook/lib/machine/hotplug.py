@@ -47,7 +47,9 @@ def object_add(machine: MachineParts, backend: MemoryBackend) -> None:
             duplicate if machine.consumers.running else f"Duplicate ID '{backend.id}' for object", "give it another id"
         )
     ram_region(backend, machine.rules.qemu)
-    machine.backends[backend.id] = replace(backend, shared_fd=machine.rules.qemu.shared_memory_has_fd)
+    if backend.shared_fd != machine.rules.qemu.shared_memory_has_fd:
+        backend = replace(backend, shared_fd=machine.rules.qemu.shared_memory_has_fd)
+    machine.backends[backend.id] = backend
 
 
 def plug(machine: MachineParts, spec: Device, *, hotplugged: bool) -> None:

@@ -22,7 +22,7 @@ __all__ = ("MemoryDevice", "mappable", "memory_of", "ram_region")
 _CANONICAL_PATH: Final = "x-use-canonical-path-for-ramblock-id"
 
 
-@dataclass
+@dataclass(eq=False)
 class MemoryDevice:
     """A plugged memory device.
 
@@ -72,17 +72,20 @@ class MemoryDevice:
 
     def region(self, rules: RuleSet, base: int) -> MemoryRegion:
         """Return what the device puts into the device-memory container that starts at `base`."""
-        if self.virtio_mem is None or self.decision.direct:
-            return self.ram.at(self.addr - base)
-        mapped = self.virtio_mem.mapped
-        if self._shown is None or self._shown[0] is not mapped:
+        direct = self.virtio_mem is None or self.decision.direct
+        mapped = None if direct or self.virtio_mem is None else self.virtio_mem.mapped
+        if self._shown is not None and self._shown[0] is mapped:
+            return self._shown[1]
+        if mapped is None:
+            self._shown = (None, self.ram.at(self.addr - base))
+        else:
             # slots do not overlap, so their order is free: ascending is rendered fastest
             cut = replace(self.decision, limit=0, trace=())
             aliases = _slot_aliases(self.ram, cut, rules.slot_name, unmergeable=rules.unmergeable)
             slots = [aliases[index] for index in mapped]
-            container = MemoryRegion.container(rules.container_name, self.size, slots[::-1])
-            self._shown = (mapped, container)
-        return self._shown[1].at(self.addr - base)
+            addr = self.addr - base
+            self._shown = (mapped, MemoryRegion.container(rules.container_name, self.size, slots[::-1], addr=addr))
+        return self._shown[1]
 
     def qmp(self) -> dict[str, Any]:
         """Return the element of ``query-memory-devices``."""

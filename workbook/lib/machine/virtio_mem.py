@@ -181,14 +181,15 @@ class VirtioMemDevice:
     @property
     def exposed(self) -> int:
         """Bytes that the guest can touch though they are not plugged: mapped, and no block of them is plugged."""
-        mapped = set(self.mapped)
+        decision, mapped = self.decision, set(self.mapped)
+        if all(mapped.issuperset(decision.slots(start, end)) for start, end in self.plugged.extents()):
+            return decision.total(self.mapped) - self.size
         plugged = 0
         for start, end in self.plugged.extents():
-            for index in self.decision.slots(start, end):
-                if index in mapped:
-                    offset = self.decision.offset(index)
-                    plugged += min(end, offset + self.decision.size(index)) - max(start, offset)
-        return self.decision.total(self.mapped) - plugged
+            for index in mapped.intersection(decision.slots(start, end)):
+                offset = decision.offset(index)
+                plugged += min(end, offset + decision.size(index)) - max(start, offset)
+        return decision.total(self.mapped) - plugged
 
     def remap(self, moment: Remap) -> None:
         """Let the rule set look at which slots are to be mapped, if `moment` is one at which it does."""

@@ -100,12 +100,14 @@ class MemoryRegion:
         object.__setattr__(self, "depth", depth)
 
     @classmethod
-    def container(cls, name: str, size: int, subregions: Iterable["MemoryRegion"] = ()) -> "MemoryRegion":
-        """Return a pure container that holds `subregions`, given in the order in which they are added."""
+    def container(
+        cls, name: str, size: int, subregions: Iterable["MemoryRegion"] = (), *, addr: int = 0
+    ) -> "MemoryRegion":
+        """Return a pure container at `addr` that holds `subregions`, given in the order in which they are added."""
         # a stable sort of newest first: memory_region_update_container_subregions
         newest_first = list(subregions)[::-1]
         ordered = sorted(newest_first, key=lambda region: -region.priority)
-        return cls(name, size, RegionKind.CONTAINER, subregions=tuple(ordered))
+        return cls(name, size, RegionKind.CONTAINER, addr, subregions=tuple(ordered))
 
     @classmethod
     def ram(
@@ -136,6 +138,8 @@ class MemoryRegion:
 
     def at(self, addr: int, *, priority: int = 0) -> "MemoryRegion":
         """Return the same region placed at `addr` of its future container."""
+        if (addr, priority) == (self.addr, self.priority):
+            return self
         return replace(self, addr=addr, priority=priority)
 
     def containing(self, *added: "MemoryRegion") -> "MemoryRegion":
