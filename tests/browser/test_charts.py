@@ -9,10 +9,9 @@ from playwright.sync_api import Page
 
 from workbook.charts import Curves, DecisionTrace, ListenerEvents, MemoryMap, OverheadBars, SlotBudget
 from workbook.charts.axes.byte import SIZE_JS
-from workbook.charts.size_text import shown_size
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.machine.machine import Machine
-from workbook.lib.size import GiB, KiB, MiB, TiB
+from workbook.lib.size import GiB, KiB, MiB, TiB, shown_size
 
 ARGV = (
     "-machine pc -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -m 4G,slots=17,maxmem=1T -accel kvm "

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from workbook.charts.design_panels import Axes, Panel, environments
 from workbook.charts.design_space import DesignSpace
-from workbook.charts.size_text import shown_size
+from workbook.lib.size import shown_size
 
 RULES = ("rfc-2021", "qemu-8.2")
 WHERE = """() => {

@@ -2,10 +2,9 @@
 
 import pytest
 
-from workbook.charts.size_text import shown_size
 from workbook.charts.theme import THEMES, Theme, theme_of
 from workbook.lib.errors import BadInput
-from workbook.lib.size import GiB, MiB, TiB, parse_size
+from workbook.lib.size import GiB, MiB, TiB, parse_size, shown_size
 
 PAGES = pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
 

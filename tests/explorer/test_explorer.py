@@ -9,7 +9,6 @@ import ipywidgets as widgets
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from workbook.charts.size_text import shown_size
 from workbook.explorer import Explorer
 from workbook.explorer.controls import CUSTOM, DIFFERS
 from workbook.explorer.explorer import CHOOSE
@@ -22,7 +21,7 @@ from workbook.lib.explore.settings import SETTINGS, requested
 from workbook.lib.rules import RULE_SETS
 from workbook.lib.rules.base import Budget, RuleSet, Trace
 from workbook.lib.scenario import Scenario
-from workbook.lib.size import GiB, MiB, TiB
+from workbook.lib.size import GiB, MiB, TiB, shown_size
 
 SIZES = [name for name, one in SETTINGS.items() if one.kind == "size"]
 BAD_SIZES = ("", "5X", "-1G", "1e400", "1,5G", "0x", "16E", "nan", "G", "1 2", "<b>1</b>")

@@ -19,9 +19,9 @@ from bokeh.models import (
 from bokeh.models.annotations import Legend, LegendItem
 
 from workbook.lib.errors import BadInput
+from workbook.lib.size import shown_size
 
 from .axes.byte import put_bytes_on, put_log_bytes_on
-from .size_text import shown_size
 from .theme import ThemeName, hover, theme_of, zoom_tools
 
 __all__ = ("Curves", "Points", "Unit", "curve_columns")

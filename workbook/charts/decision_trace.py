@@ -6,9 +6,9 @@ from typing import Final
 
 from bokeh.models.widgets import Div
 
+from workbook.lib.errors import ReasonStep
 from workbook.lib.rules.base import Decision
 from workbook.lib.size import format_size
-from workbook.lib.trace import TraceStep
 
 from .theme import PLAIN_FONT, Theme, ThemeName, theme_of
 
@@ -76,7 +76,7 @@ class DecisionTrace:
         whose = f"{title}: " if title else ""
         return _table(decision.trace, binding_step(decision), f"{whose}why {_result(decision)}", self.theme)
 
-    def reason(self, steps: Sequence[TraceStep]) -> str:
+    def reason(self, steps: Sequence[ReasonStep]) -> str:
         """Return the numbers that lead to a refusal as a table; the last one is too large. Empty without any."""
         return _table(steps, len(steps) - 1, "why it is refused", self.theme, note="this is too much") if steps else ""
 
@@ -95,7 +95,7 @@ def _result(decision: Decision) -> str:
 
 
 def _table(
-    steps: Sequence[TraceStep], binding: int | None, caption: str, theme: Theme, *, note: str = "this decides"
+    steps: Sequence[ReasonStep], binding: int | None, caption: str, theme: Theme, *, note: str = "this decides"
 ) -> str:
     # its own ground, as pictures have: the page around it may have the other theme
     ground = f"color:{theme.text};background:{theme.page}"

@@ -13,11 +13,10 @@ from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.explore.settings import SIZES
 from workbook.lib.rules import Budget, RuleSet, get
-from workbook.lib.size import MiB, TiB
+from workbook.lib.size import MiB, TiB, shown_size
 from workbook.lib.sweep import ABSENT, Grid, Point, Result, Verdict, after, flips, metadata, sweep
 
 from .decision_trace import binding_step
-from .size_text import shown_size
 
 __all__ = ("KINDS", "QUANTITIES", "Axes", "Panel", "Quantity", "environments", "flip_segments", "outcomes", "runs")
 

@@ -32,10 +32,10 @@ from bokeh.palettes import Cividis256
 from bokeh.plotting import figure
 
 from workbook.lib.errors import BadInput
+from workbook.lib.size import shown_size
 
 from .axes.byte import SIZE_JS
 from .design_panels import KINDS, ONE, QUANTITIES, SEVERAL, Axes, Floats, Panel, Quantity, flip_segments, runs
-from .size_text import shown_size
 from .theme import (
     BLACK,
     BLUE,

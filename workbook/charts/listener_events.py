@@ -16,13 +16,12 @@ from bokeh.models import (
 )
 
 from workbook.lib.memory.flatview import Change, ChangeKind
-from workbook.lib.size import GiB, KiB
+from workbook.lib.size import GiB, KiB, shown_size
 
 from .axes.address import fit_labels, put_addresses_on
 from .axes.broken import BrokenAxis
 from .heading import Heading
 from .memory_map_columns import gap_columns, hex_range
-from .size_text import shown_size
 from .sources import show
 from .theme import (
     NORMAL,

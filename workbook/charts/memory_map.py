@@ -19,14 +19,13 @@ from bokeh.plotting import figure
 from bokeh.transform import transform
 
 from workbook.lib.machine.snapshot import DeviceLayout, Layout
-from workbook.lib.size import KiB
+from workbook.lib.size import KiB, shown_size
 
 from .axes.address import fit_labels, fit_slots, put_addresses_on
 from .axes.broken import BrokenAxis
 from .axes.byte import SIZE_JS
 from .heading import Heading
 from .memory_map_columns import BOX_ROLES, LANES, NOTHING, SLOT_LANE, SLOT_STATES, Drawable, axis_of, memory_map_columns
-from .size_text import shown_size
 from .sources import show
 from .theme import (
     LARGE,

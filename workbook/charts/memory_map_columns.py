@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from workbook.lib.machine.snapshot import DeviceLayout, RamPiece
-from workbook.lib.size import GiB, format_size
+from workbook.lib.size import GiB, format_size, shown_size
 
 from .axes.broken import BrokenAxis
 from .memslot_columns import memslot_columns
-from .size_text import shown_size
 from .theme import Theme
 
 __all__ = (

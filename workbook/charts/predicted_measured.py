@@ -17,9 +17,9 @@ from bokeh.models import (
 from bokeh.models.annotations import Legend, LegendItem
 
 from workbook.lib.cost.measurements import MeasuredHost, MeasuredLayout
+from workbook.lib.size import shown_size
 
 from .axes.byte import put_log_bytes_on
-from .size_text import shown_size
 from .theme import NORMAL, ThemeName, hover, theme_of
 
 __all__ = ("PARTS", "PredictedMeasured", "point_rows")

@@ -8,10 +8,9 @@ from typing import Any, Final, Protocol
 
 import ipywidgets as widgets
 
-from workbook.charts.size_text import shown_size
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.settings import Setting
-from workbook.lib.size import format_size, parse_size
+from workbook.lib.size import format_size, parse_size, shown_size
 
 __all__ = ("ChoiceControl", "Control", "CountControl", "FlagControl", "SizeControl", "control_for", "mark")
 

@@ -16,11 +16,10 @@ from workbook.charts.design_panels import (
     outcomes,
 )
 from workbook.charts.design_space import DesignSpace
-from workbook.charts.size_text import shown_size
 from workbook.charts.theme import ThemeName
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.rules import RuleSet, get
-from workbook.lib.size import MiB
+from workbook.lib.size import MiB, shown_size
 from workbook.lib.sweep import flips
 from workbook.tables.table import Table
 from workbook.widgets.picture import Picture

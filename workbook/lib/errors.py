@@ -3,19 +3,35 @@
 ::
 
     WorkbookError
-    ├── BadInput      what the user gave cannot be taken: names the value, what is allowed, what to do
-    └── Refusal       QEMU would refuse: `message` is QEMU's exact text, `advice` what to do about it
-        ├── BadValue  ... because a value of the command line cannot be read
-        └── Abort     QEMU would abort (SIGABRT): `message` is what it leaves on stderr
+    ├── BadInput      invalid user input: the text names the value, what is allowed and what to do
+    └── Refusal       QEMU (or libvirt) refuses: `message` is its exact text, `advice` what to do about it
+        ├── BadValue  ... because it cannot parse a value of the command line
+        └── Abort     QEMU dies (``abort()``): `message` is what it leaves on stderr
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
-if TYPE_CHECKING:
-    # sizes have errors, and traces have sizes
-    from .trace import TraceStep
+__all__ = ("Abort", "BadInput", "BadValue", "ReasonStep", "Refusal", "WorkbookError")
 
-__all__ = ("Abort", "BadInput", "BadValue", "Refusal", "WorkbookError")
+
+class ReasonStep(Protocol):
+    """One named number on the way to a refusal; `workbook.lib.trace.TraceStep` is one."""
+
+    @property
+    def name(self) -> str:
+        """What the number is."""
+
+    @property
+    def value(self) -> int | float:
+        """The number: bytes, a count or a ratio."""
+
+    @property
+    def why(self) -> str:
+        """How it comes about."""
+
+    @property
+    def shown(self) -> str:
+        """The number with its unit."""
 
 
 class WorkbookError(Exception):
@@ -23,11 +39,11 @@ class WorkbookError(Exception):
 
 
 class BadInput(WorkbookError, ValueError):
-    """Input that cannot be read or does not make sense; the text is one line that says what is allowed."""
+    """Invalid user input; the text is one line that says what is allowed."""
 
 
 class Refusal(WorkbookError):
-    """What a QEMU would refuse, as a result.
+    """What QEMU or libvirt refuses, as a result.
 
     Parameters
     ----------
@@ -36,18 +52,15 @@ class Refusal(WorkbookError):
     advice
         What the user can change so that QEMU accepts; empty where nothing is known.
     hint
-        What QEMU itself advises; it prints that on stderr, and leaves it out of the monitor's answer.
+        QEMU's own advice; it is printed on stderr and not part of the monitor's answer.
     reason
-        The numbers that lead to the refusal, in order; the last one is too large. Empty where there are none.
-
-    Attributes
-    ----------
+        The numbers that lead to the refusal, in order; the last one exceeds its limit. Empty where there are none.
     where
         The option at fault as QEMU prints it (``-device virtio-mem-pci,id=vm0``); empty for a monitor command.
     warnings
-        What QEMU warned of this option before it refused.
+        Warnings that QEMU prints about this option before it refuses.
     before
-        The lines that it had printed before about other options.
+        Lines that QEMU has printed before, about other options.
     who
         The program that refuses: a domain can be refused by libvirt before any QEMU starts.
     """
@@ -58,7 +71,10 @@ class Refusal(WorkbookError):
         advice: str = "",
         *,
         hint: str = "",
-        reason: "tuple[TraceStep, ...]" = (),
+        reason: tuple[ReasonStep, ...] = (),
+        where: str = "",
+        warnings: tuple[str, ...] = (),
+        before: tuple[str, ...] = (),
         who: Literal["QEMU", "libvirt"] = "QEMU",
     ) -> None:
         super().__init__(message)
@@ -66,9 +82,9 @@ class Refusal(WorkbookError):
         self.advice = advice
         self.hint = hint
         self.reason = reason
-        self.where = ""
-        self.warnings: tuple[str, ...] = ()
-        self.before: tuple[str, ...] = ()
+        self.where = where
+        self.warnings = warnings
+        self.before = before
         self.who: Literal["QEMU", "libvirt"] = who
 
     @property
@@ -80,11 +96,11 @@ class Refusal(WorkbookError):
 
 
 class BadValue(Refusal, BadInput):
-    """A value that nobody can read: `message` is QEMU's text, `str()` is `advice`, which names the value."""
+    """Unparsable value. `message` is QEMU's text; `str()` gives the advice, which names the value."""
 
     def __str__(self) -> str:
         return self.advice
 
 
 class Abort(Refusal):
-    """QEMU would not refuse but die (``abort()``); `message` is its last line on stderr."""
+    """QEMU does not refuse but dies (``abort()``); `message` is its last line on stderr."""

@@ -5,12 +5,13 @@ What a memslot costs on it is `workbook.lib.cost.kvm.KvmHost`.
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
-from .cost.kernels import Arch
 from .errors import BadInput
 
-__all__ = ("HOSTS", "Host")
+__all__ = ("HOSTS", "Arch", "Host")
+
+Arch: TypeAlias = Literal["x86-64", "arm64", "riscv", "s390x"]
 
 CpuVendor = Literal["intel", "amd"]
 _VENDORS: Final = ("intel", "amd")

@@ -10,7 +10,7 @@ from typing import Final
 from .errors import BadInput
 
 __all__ = (
-    "EXABYTE_LIMIT",
+    "SIZE_LIMIT",
     "EiB",
     "GiB",
     "KiB",
@@ -21,6 +21,7 @@ __all__ = (
     "parse_size",
     "round_down",
     "round_up",
+    "shown_size",
     "strtosz",
 )
 
@@ -30,8 +31,8 @@ GiB: Final = 1 << 30
 TiB: Final = 1 << 40
 PiB: Final = 1 << 50
 EiB: Final = 1 << 60
-EXABYTE_LIMIT: Final = 1 << 64
-"""Sizes are uint64 in QEMU: everything is below this."""
+SIZE_LIMIT: Final = 1 << 64
+"""2^64: sizes and addresses are uint64 in QEMU, so every one of them is below."""
 
 _FACTORS: Final = {"": 1, "B": 1, "K": KiB, "M": MiB, "G": GiB, "T": TiB, "P": PiB, "E": EiB}
 _QEMU_SIZE = re.compile(
@@ -39,7 +40,7 @@ _QEMU_SIZE = re.compile(
     r"(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<whole>[0-9]+)?(?:\.(?P<fraction>[0-9]*))?(?P<suffix>[bBkKmMgGtTpPeE])?)"
 )
 _IEC_SIZE = re.compile(r"(?P<number>\+?[0-9.]+)\s*(?:(?P<unit>[kmgtpe])i)?b", re.IGNORECASE)
-_MOST_DIGITS: Final = len(str(EXABYTE_LIMIT))
+_MOST_DIGITS: Final = len(str(SIZE_LIMIT))
 
 
 def strtosz(text: str, unit: str = "B") -> int | None:
@@ -69,7 +70,7 @@ def strtosz(text: str, unit: str = "B") -> int | None:
         return None
     whole = (match["whole"] or "0").lstrip("0")
     if len(whole) > _MOST_DIGITS:
-        return EXABYTE_LIMIT
+        return SIZE_LIMIT
     return int(whole or "0") * factor + math.floor(fraction * factor + 0.5)
 
 
@@ -91,7 +92,7 @@ def parse_size(text: str | int, *, unit: str = "B", name: str = "size") -> int:
         Not a size, negative, or 2**64 and more.
     """
     if isinstance(text, int) and not isinstance(text, bool):
-        if not 0 <= text < EXABYTE_LIMIT:
+        if not 0 <= text < SIZE_LIMIT:
             raise BadInput(f"{name} {text:#x} is out of range: 0 to 2^64 - 1 bytes")
         return text
     if not isinstance(text, str):
@@ -104,7 +105,7 @@ def parse_size(text: str | int, *, unit: str = "B", name: str = "size") -> int:
         raise BadInput(
             f"{name} {text!r:.60} is not a size: give a number with B, K, M, G, T, P or E, such as 512M or 1.5G"
         )
-    if value >= EXABYTE_LIMIT:
+    if value >= SIZE_LIMIT:
         raise BadInput(f"{name} {text!r:.60} is too large: sizes are below 2^64 bytes (16E)")
     return value
 
@@ -128,6 +129,23 @@ def format_size(size: int, *, digits: int | None = None) -> str:
             number = f"{size / factor:.{digits}f}"
             return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {label}"
     return f"{size} B"
+
+
+def shown_size(size: int) -> str:
+    """Print bytes in the largest binary unit with up to four digits where that is exact, otherwise in a smaller one.
+
+    Examples
+    --------
+    >>> shown_size(20736 << 20), shown_size(2 << 20), shown_size((1 << 40) + (2 << 20))
+    ('20.25 GiB', '2 MiB', '1048578 MiB')
+    """
+    short = format_size(size, digits=4)
+    try:
+        exact = parse_size(short) == size
+    except BadInput:
+        # rounded up to 2^64, which is no size any more
+        exact = False
+    return short if exact else format_size(size)
 
 
 def round_up(value: int, multiple: int) -> int:

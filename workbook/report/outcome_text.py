@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from workbook.charts.decision_trace import DIRECT, binding_step
-from workbook.lib.errors import WorkbookError
+from workbook.lib.errors import ReasonStep, WorkbookError
 from workbook.lib.explore.advice import advise, binding
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.libvirt.writer import write_domain
 from workbook.lib.rules import RULE_SETS, RuleSet
 from workbook.lib.scenario import Dimm, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size
-from workbook.lib.trace import TraceStep
 
 __all__ = (
     "COMPARED",
@@ -181,7 +180,7 @@ def traces(outcome: Outcome) -> str:
     return "".join(tables) or "<p>No device was cut into memslots.</p>"
 
 
-def _steps(caption: str, steps: Sequence[TraceStep], binding: int | None, note: str) -> str:
+def _steps(caption: str, steps: Sequence[ReasonStep], binding: int | None, note: str) -> str:
     rows = "".join(
         f"<tr{' class=binding' if index == binding else ''}><th scope='row'>{html.escape(step.name)}</th>"
         f"<td>{html.escape(step.shown)}</td><td>{html.escape(step.why)}"

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from workbook.charts.size_text import shown_size
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.cost.measurements import MeasuredHost, MeasuredUpdate
 from workbook.lib.explore.growth import with_plugged
@@ -12,7 +11,7 @@ from workbook.lib.machine.machine import Machine
 from workbook.lib.memory.borders import border_alignment, borders
 from workbook.lib.rules import get
 from workbook.lib.scenario import Scenario
-from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
+from workbook.lib.size import GiB, KiB, MiB, TiB, format_size, shown_size
 
 from .table import Table
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from workbook.lib.block_size import default_block_size
 from workbook.lib.errors import Refusal
 from workbook.lib.machine.virtio_mem import (
     USABLE_EXTENT_ARM,
@@ -16,7 +17,6 @@ from workbook.lib.machine.virtio_mem import (
     PluggedBlocks,
     Response,
     VirtioMemDevice,
-    default_block_size,
 )
 from workbook.lib.rules import Budget, Decision, get
 from workbook.lib.size import GiB, KiB, MiB, TiB

@@ -16,7 +16,7 @@ function size(bytes) {
   return `${value} ${units[unit]}`
 }
 """
-"""``size(bytes)`` in JavaScript: what `workbook.charts.size_text.shown_size` prints, a bare 0 apart."""
+"""``size(bytes)`` in JavaScript: what `workbook.lib.size.shown_size` prints, a bare 0 apart."""
 
 _FORMAT_JS: Final = SIZE_JS + "return size(tick)"
 

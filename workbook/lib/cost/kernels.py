@@ -5,9 +5,10 @@ years later. Where that matters, `workbook.live.kvm.probe` asks the running kern
 """
 
 import re
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from workbook.lib.errors import BadInput
+from workbook.lib.host import Arch
 
 __all__ = (
     "FIRST_KNOWN",
@@ -25,7 +26,6 @@ __all__ = (
     "memslot_limit",
 )
 
-Arch: TypeAlias = Literal["x86-64", "arm64", "riscv", "s390x"]
 Kernel: TypeAlias = tuple[int, int] | tuple[int, int, int]
 """Major and minor version, and the patch level where it matters."""
 

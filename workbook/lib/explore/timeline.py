@@ -5,7 +5,7 @@ from functools import cached_property
 
 from workbook.lib import actions
 from workbook.lib.actions import Action, device_of
-from workbook.lib.errors import Abort, Refusal, WorkbookError
+from workbook.lib.errors import Abort, ReasonStep, Refusal, WorkbookError
 from workbook.lib.machine.machine import Machine
 from workbook.lib.machine.snapshot import Layout
 from workbook.lib.memory.flatview import Change, ChangeKind
@@ -13,7 +13,6 @@ from workbook.lib.rules import get
 from workbook.lib.rules.base import RuleSet
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
-from workbook.lib.trace import TraceStep
 
 __all__ = ("Problem", "Step", "timeline", "title_of")
 
@@ -37,7 +36,7 @@ class Problem:
     message: str
     advice: str
     by_qemu: bool
-    reason: tuple[TraceStep, ...] = ()
+    reason: tuple[ReasonStep, ...] = ()
 
     @classmethod
     def of(cls, error: WorkbookError) -> "Problem":

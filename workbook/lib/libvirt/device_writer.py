@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from workbook.lib.machine.virtio_mem import default_block_size
+from workbook.lib.block_size import default_block_size
 from workbook.lib.rules.base import RuleSet
 from workbook.lib.scenario import (
     Dimm,

@@ -10,7 +10,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from workbook.lib.errors import BadInput
-from workbook.lib.size import EXABYTE_LIMIT, KiB
+from workbook.lib.size import SIZE_LIMIT, KiB
 
 from .refusals import bad_attribute
 
@@ -160,10 +160,10 @@ def scaled(value: str | None, unit: str | None, where: str) -> int:
     BadInput
         Not a whole number, not a unit, or 2^64 bytes and more; the line begins with `where`.
     """
-    number = unsigned(value or "", where, most=EXABYTE_LIMIT - 1)
+    number = unsigned(value or "", where, most=SIZE_LIMIT - 1)
     size = number * _factor(unit, where)
     size = -(-size // KiB) * KiB
-    if size >= EXABYTE_LIMIT:
+    if size >= SIZE_LIMIT:
         raise BadInput(f"{where}: {value} {unit or 'KiB'} is too large: sizes are below 2^64 bytes")
     return size
 

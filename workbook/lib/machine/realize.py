@@ -6,12 +6,11 @@ Source: hw/virtio/virtio-mem.c (QEMU 7.2 with the RFC series, 8.2, 10.0).
 from collections.abc import Iterator
 from typing import Final, Literal
 
+from workbook.lib.block_size import HOST_PAGE, MIN_BLOCK_SIZE, default_block_size
 from workbook.lib.boards.compat import compat_property
 from workbook.lib.errors import Refusal
 from workbook.lib.scenario import MemoryBackend, VirtioMem
 from workbook.lib.size import MiB, format_size
-
-from .virtio_mem import HOST_PAGE, MIN_BLOCK_SIZE, default_block_size
 
 __all__ = ("block_size_of", "check_properties", "check_realize", "unplugged_inaccessible")
 

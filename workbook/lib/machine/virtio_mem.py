@@ -12,7 +12,7 @@ from typing import Final
 
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.rules.base import Decision, Remap, RuleSet
-from workbook.lib.size import GiB, KiB, MiB, format_size, round_up
+from workbook.lib.size import GiB, MiB, format_size, round_up
 
 __all__ = (
     "USABLE_EXTENT_ARM",
@@ -23,16 +23,11 @@ __all__ = (
     "Response",
     "VirtioMemDevice",
     "check_bytes",
-    "default_block_size",
 )
 
 USABLE_EXTENT_X86: Final = 256 * MiB
 """VIRTIO_MEM_USABLE_EXTENT: twice the largest Linux memory block of the target; s390x the same since 10.0."""
 USABLE_EXTENT_ARM: Final = GiB
-MIN_BLOCK_SIZE: Final = MiB
-THP_SIZE: Final = 2 * MiB
-"""Transparent huge pages on x86-64 (hpage_pmd_size); QEMU falls back to the same value."""
-HOST_PAGE: Final = 4 * KiB
 _SAME_DEVICE: Final = "give the destination the same device as the source"
 
 
@@ -64,11 +59,6 @@ class RequestType(IntEnum):
 
 VERSION_1: Final = 1 << 32
 """Feature bit that every driver of a modern virtio device accepts (virtio 1.2, section 6)."""
-
-
-def default_block_size(page_size: int) -> int:
-    """Return the block size QEMU takes where the user gives none, for a backend of that page size, bytes."""
-    return max(page_size, THP_SIZE) if page_size == HOST_PAGE else max(page_size, MIN_BLOCK_SIZE)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Final
 
 from workbook.lib.errors import BadValue, Refusal
 from workbook.lib.scenario import MemoryBackend
-from workbook.lib.size import EXABYTE_LIMIT, MiB, round_up, strtosz
+from workbook.lib.size import SIZE_LIMIT, MiB, round_up, strtosz
 
 from .properties import Dialect, Properties
 from .syntax import split_opts, strtoll
@@ -18,7 +18,7 @@ DEFAULT_RAM: Final = 128 * MiB
 """RAM of a VM without -m."""
 RAM_GRANULE: Final = 8192
 """QEMU rounds the size of -m up to a multiple of this (``machine_set_mem``)."""
-_U64: Final = EXABYTE_LIMIT - 1
+_U64: Final = SIZE_LIMIT - 1
 _NEGATIVE: Final = re.compile(r"[ \t\n\v\f\r]*-0*[1-9][0-9]*")
 """Out of range; with a suffix it is no size at all (``parse_uint`` in util/cutils.c)."""
 
@@ -92,7 +92,7 @@ class MemoryOption:
     def _check_size(key: str, value: str) -> None:
         size = strtosz(value)
         if _NEGATIVE.fullmatch(value):
-            size = EXABYTE_LIMIT
+            size = SIZE_LIMIT
         if size is None:
             raise BadValue(
                 f"Parameter '{key}' expects a non-negative number below 2^64\n"
@@ -100,7 +100,7 @@ class MemoryOption:
                 "and exabytes, respectively.",
                 f"{key} {value!r:.60} of -m is not a size: give a number with K, M, G, T, P or E, such as 4G",
             )
-        if size >= EXABYTE_LIMIT:
+        if size >= SIZE_LIMIT:
             raise BadValue(
                 f"Value '{value}' is out of range for parameter '{key}'",
                 f"{key} {value!r:.60} of -m is no size of memory: sizes are from 0 to 2^64 bytes (16E)",

@@ -9,7 +9,7 @@ from typing import Final
 
 from workbook.lib.errors import BadValue, Refusal
 from workbook.lib.scenario import MemoryBackend, NumaNode
-from workbook.lib.size import EXABYTE_LIMIT, strtosz
+from workbook.lib.size import SIZE_LIMIT, strtosz
 
 from .properties import Properties
 from .syntax import strtoll
@@ -109,7 +109,7 @@ class Numa:
                 continue
             text = str(props.values[key])
             number = strtoll(text)
-            if number is None or not 0 <= number < EXABYTE_LIMIT:
+            if number is None or not 0 <= number < SIZE_LIMIT:
                 raise props.refusal(f"Parameter '{key}' expects a uint64 value", f"{key} {text!r:.60} is not a number")
             if number >> bits[key]:
                 raise props.refusal(f"Parameter '{key}' expects uint{bits[key]}_t", f"{key} {text!r:.60} is too large")
@@ -158,7 +158,7 @@ class Numa:
             return None
         # a last digit means MiB, as ever
         size = strtosz(f"{text}M" if str(text)[-1:].isdigit() else str(text))
-        if size is None or size >= EXABYTE_LIMIT:
+        if size is None or size >= SIZE_LIMIT:
             raise BadValue("Parameter 'mem' expects a size value", f"mem {text!r:.60} of -numa is not a size")
         return size
 

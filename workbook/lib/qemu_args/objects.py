@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.scenario import MemoryBackend
-from workbook.lib.size import EXABYTE_LIMIT, KiB, MiB, strtosz
+from workbook.lib.size import SIZE_LIMIT, KiB, MiB, strtosz
 
 from .catalogue import object_properties
 from .properties import Dialect, Properties
@@ -201,6 +201,6 @@ def page_size_of(path: str | None) -> int:
         match = _HUGE.fullmatch(part)
         if match:
             size = strtosz(f"{match[1]}{match[2]}") if match[1] else 2 * MiB
-            if size is not None and 4 * KiB <= size < EXABYTE_LIMIT and size & (size - 1) == 0:
+            if size is not None and 4 * KiB <= size < SIZE_LIMIT and size & (size - 1) == 0:
                 return size
     return 4 * KiB

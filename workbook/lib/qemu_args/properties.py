@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Final
 
 from workbook.lib.errors import BadInput, BadValue, Refusal
-from workbook.lib.size import EXABYTE_LIMIT, strtosz
+from workbook.lib.size import SIZE_LIMIT, strtosz
 
 from .syntax import collapsed, opts_pairs, strtoll
 
@@ -111,7 +111,7 @@ class Properties:
         if not self._is_text(value):
             return self._json_number(name, value)
         size = strtosz(value)
-        if size is None or size >= EXABYTE_LIMIT:
+        if size is None or size >= SIZE_LIMIT:
             raise self._wrong(
                 f"Parameter '{name}' expects {self.dialect.value[0]}",
                 f"{name} {value!r:.60} is not a size: give a number below 2^64 with B, K, M, G, T, P or E, "

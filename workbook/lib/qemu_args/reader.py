@@ -23,7 +23,7 @@ from workbook.lib.scenario import (
     PciDevice,
     Scenario,
 )
-from workbook.lib.size import EXABYTE_LIMIT, strtosz
+from workbook.lib.size import SIZE_LIMIT, strtosz
 
 from . import device_lists
 from .accelerator import AcceleratorOptions
@@ -607,7 +607,7 @@ class _Reader:
             place = f"can't apply global {driver}.{key}={value}"
             if key == "pci-hole64-size":
                 found = strtosz(value)
-                if found is None or found >= EXABYTE_LIMIT:
+                if found is None or found >= SIZE_LIMIT:
                     raise _placed(BadValue(_SIZE_WORDS.format(key), f"{key} {value!r:.60} is not a size"), place)
             elif key not in (
                 "pci-hole64-fix",

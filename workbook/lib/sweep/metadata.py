@@ -5,9 +5,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from workbook.lib.block_size import HOST_PAGE, default_block_size
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput
-from workbook.lib.machine.virtio_mem import HOST_PAGE, VirtioMemDevice, default_block_size
+from workbook.lib.machine.virtio_mem import VirtioMemDevice
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.size import round_up
 
