@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol, Self
 
 from workbook.lib.actions import Action, DeviceAdd, ObjectAdd, QomSet, RequestSize
-from workbook.lib.errors import Refusal
+from workbook.lib.errors import ReasonStep, Refusal
 from workbook.lib.json_codec import JsonObject
 from workbook.lib.qemu_args.monitor import read_monitor_line
 from workbook.lib.size import MiB, format_size, round_down
-from workbook.lib.trace import TraceStep
 
 from .snapshot import Layout
 
@@ -60,7 +59,7 @@ class WhatIfReport:
     helps: tuple[str, ...] = ()
 
     @property
-    def numbers(self) -> tuple[TraceStep, ...]:
+    def numbers(self) -> tuple[ReasonStep, ...]:
         """The numbers that lead to the refusal, in order; empty where there are none."""
         return tuple(self.refusal.reason) if self.refusal else ()
 
