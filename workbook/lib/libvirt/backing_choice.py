@@ -36,12 +36,15 @@ class Piece:
         Boot RAM rather than a memory device.
     prealloc
         Whether the backend is preallocated; None where that is not the backend's business (virtio-mem).
+    has_path
+        A file of the user's (virtio-pmem, NVDIMM): only preallocation is up to ``<memoryBacking>``.
     """
 
     backend: MemoryBackend | None
     node: int | None
     is_ram: bool
     prealloc: bool | None
+    has_path: bool = False
 
     @property
     def page(self) -> int:
@@ -77,6 +80,8 @@ class BackingChoice:
 
     def makes(self, piece: Piece, access: Access | None) -> bool:
         """Whether libvirt makes this piece as it is, where it names `access` itself."""
+        if piece.has_path:
+            return piece.prealloc is None or piece.prealloc == self.immediate
         shown = access or self.access
         huge = piece.page != SYSTEM_PAGE
         kind = "memfd" if self.source == "memfd" else "file" if huge or shown or self.source == "file" else "ram"

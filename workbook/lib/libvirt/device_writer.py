@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 from xml.etree import ElementTree as ET
 
 from workbook.lib.block_size import default_block_size
@@ -56,16 +57,26 @@ _VIDEO: Final = {
 _SECONDARY: Final = frozenset(("qxl", "virtio-gpu-pci", "virtio-gpu-gl-pci", "vhost-user-gpu-pci"))
 _NIC = re.compile(r"virtio-net-pci.*|e1000.*|igb|i8255.*|ne2k_pci|pcnet|rtl8139|tulip|vmxnet3")
 _HOST = re.compile(r"(?:([0-9a-f]{4}):)?([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
+MDEV: Final = "/sys/bus/mdev/devices/"
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MODEL = re.compile(r"(.*?)(-transitional|-non-transitional)?")
 
 
 def memory_piece(scenario: Scenario, device: VirtioMem | Dimm | Pmem) -> Piece | None:
-    """Return the memory behind a device as `choose_backing` looks at it; None where it brings its own file."""
-    if isinstance(device, Pmem | Nvdimm):
-        return None
+    """Return the memory behind a device as `choose_backing` looks at it; None where it has none."""
     backend = scenario.backend(device.memdev or "")
-    prealloc = None if isinstance(device, VirtioMem) or backend is None else backend.prealloc
-    return None if backend is None else Piece(backend, device.node, is_ram=False, prealloc=prealloc)
+    if backend is None:
+        return None
+    if isinstance(device, Pmem):
+        return Piece(backend, None, is_ram=False, prealloc=backend.prealloc, has_path=True)
+    if isinstance(device, Nvdimm):
+        # a file that is no persistent memory is always preallocated
+        return Piece(
+            backend, device.node, is_ram=False, prealloc=backend.prealloc if backend.pmem else None, has_path=True
+        )
+    return Piece(
+        backend, device.node, is_ram=False, prealloc=None if isinstance(device, VirtioMem) else backend.prealloc
+    )
 
 
 @dataclass
@@ -291,6 +302,15 @@ class DeviceWriter:
             element[:] = sorted(element, key=lambda one: one.tag == "alias")
 
     def _fill_passed_through(self, element: ET.Element, one: VfioDevice, number: int) -> None:
+        path = one.prop("sysfsdev") or ""
+        if path.startswith(MDEV):
+            element.attrib.update(mode="subsystem", type="mdev", model="vfio-pci")
+            uuid = path.removeprefix(MDEV)
+            known = uuid if _UUID.fullmatch(uuid) else str(UUID(int=number))
+            ET.SubElement(ET.SubElement(element, "source"), "address", uuid=known)
+            if one.driver == "vfio-pci-nohotplug":
+                element.attrib.update(display="on", ramfb="on")
+            return
         element.attrib.update(mode="subsystem", type="pci", managed="yes")
         host = _HOST.fullmatch(one.prop("host") or f"{number % 256:02x}:00.0")
         parts = host.groups() if host is not None else (None, None, None, None)
