@@ -15,7 +15,7 @@ from . import xml
 from .numa import Cell, read_nodeset
 from .refusals import internal_error, refused, unsupported
 
-__all__ = ("PAGES", "Backing", "Props")
+__all__ = ("PAGES", "Backing", "Page", "Props")
 
 Props = dict[str, str | int | bool]
 """Properties of an ``-object``, ``-device`` or ``-netdev``."""
@@ -32,7 +32,7 @@ _MODES: Final = ("immediate", "ondemand")
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class Page:
     """``<page>`` of ``<hugepages>``; `nodes` None: for all nodes that no other one names."""
 
     size: int
@@ -63,7 +63,7 @@ class Backing:
     source: str | None = None
     access: str | None = None
     immediate: bool = False
-    pages: tuple[_Page, ...] = ()
+    pages: tuple[Page, ...] = ()
     tuned: frozenset[int] = frozenset()
 
     @classmethod
@@ -79,9 +79,9 @@ class Backing:
         access = _choice(element, "access", "mode", ("shared", "private"))
         allocation = _choice(element, "allocation", "mode", _MODES)
         huge = next(xml.children(element, "hugepages"), None)
-        pages: tuple[_Page, ...] = ()
+        pages: tuple[Page, ...] = ()
         if huge is not None:
-            pages = tuple(map(_read_page, huge.findall("page"))) or (_Page(DEFAULT_HUGE_PAGE, None),)
+            pages = tuple(map(_read_page, huge.findall("page"))) or (Page(DEFAULT_HUGE_PAGE, None),)
             _check_pages(pages, len(cells))
             if allocation == "ondemand":
                 raise unsupported(
@@ -164,16 +164,16 @@ def mount_of(page: int) -> str:
     return f"/dev/hugepages{PAGES[page]}/libvirt/qemu"
 
 
-def _read_page(element: ET.Element) -> _Page:
+def _read_page(element: ET.Element) -> Page:
     size = element.get("size")
     if size is not None and not xml.scaled(size, element.get("unit"), "<page size=>"):
         raise refused("hugepage size can't be zero", "x86 has huge pages of 2 MiB and 1 GiB")
     nodes = element.get("nodeset")
     found = xml.scaled(size, element.get("unit"), "<page size=>")
-    return _Page(found, None if nodes is None else read_nodeset(nodes))
+    return Page(found, None if nodes is None else read_nodeset(nodes))
 
 
-def _check_pages(pages: tuple[_Page, ...], cells: int) -> None:
+def _check_pages(pages: tuple[Page, ...], cells: int) -> None:
     for index, one in enumerate(pages):
         for other in pages[:index]:
             sizes = f"{one.size // KiB} and {other.size // KiB}"

@@ -18,7 +18,7 @@ from .backing import PAGES, SYSTEM_PAGE
 __all__ = ("BackingChoice", "Piece", "choose_backing")
 
 Access = Literal["shared", "private"]
-_ACCESSES: Final[tuple[Access | None, ...]] = (None, "shared", "private")
+_ACCESSES: Final[tuple[Access | None, ...]] = (None, "private", "shared")
 _SOURCES: Final[tuple[str | None, ...]] = (None, "memfd", "file")
 
 
@@ -129,7 +129,8 @@ def choose_backing(pieces: Sequence[Piece], *, vhost_user: bool) -> BackingChoic
     master = ram[0].page if ram else SYSTEM_PAGE
     pages = tuple((one.node, one.page) for one in ram if one.node is not None and one.page != master)
     best: tuple[int, BackingChoice] | None = None
-    for immediate, access, source in product((False, True), _ACCESSES, _SOURCES):
+    # said aloud where it fits: libvirt lets back ends that are hot-plugged later map shared memory only then
+    for immediate, access, source in product((False, True), reversed(_ACCESSES), _SOURCES):
         if vhost_user and access != "shared":
             continue
         choice = BackingChoice(source, access, immediate, master, pages)
