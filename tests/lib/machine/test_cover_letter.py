@@ -9,7 +9,8 @@ from workbook.lib.size import GiB
 
 MAIL = Path(__file__).parents[3] / "data" / "cover-letter"
 DEVICE = "-object memory-backend-ram,id=mem0,size=500G -device virtio-mem-pci,id=vm0,memdev=mem0"
-MACHINES = ("-machine pc -m 4G,slots=17,maxmem=1T", "-machine q35 -m 3G,slots=16,maxmem=1T")
+CPU = "-cpu qemu64,vendor=GenuineIntel,phys-bits=48"
+MACHINES = (f"{CPU} -machine pc -m 4G,slots=17,maxmem=1T", f"{CPU} -machine q35 -m 3G,slots=16,maxmem=1T")
 GIB_REQUESTED = (0, 2, 20)
 
 

@@ -9,7 +9,10 @@ from workbook.lib.memory.flatview import ChangeKind
 from workbook.lib.rules import RULE_SETS
 from workbook.lib.size import GiB, MiB
 
-BOOT = "-nodefaults -machine q35,memory-backend=m0 -object memory-backend-memfd,id=m0,size=4G -m 4G,slots=4,maxmem=1T"
+BOOT = (
+    "-nodefaults -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -machine q35,memory-backend=m0 "
+    "-object memory-backend-memfd,id=m0,size=4G -m 4G,slots=4,maxmem=1T"
+)
 
 
 def vm_of(rules: str, extra: str = "", size: str = "100G") -> Machine:

@@ -316,7 +316,7 @@ def vm_with(
 ) -> Machine:
     return Machine.from_qemu_args(
         f"-accel {accel} -machine q35,memory-backend=ram0 -object memory-backend-memfd,id=ram0,size=4G "
-        f"-nodefaults -m 4G,slots={slots},maxmem={4 * GiB + area}B",
+        f"-nodefaults -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -m 4G,slots={slots},maxmem={4 * GiB + area}B",
         rules=rules,
         kvm_slots=kvm_slots,
     )
@@ -368,7 +368,8 @@ def test_509_or_nothing(rules: str) -> None:
 def test_machine_types_up_to_61_are_not_limited(rules: str) -> None:
     """The compat setting of max-memslots is the RFC's; merged QEMU knows no such property."""
     vm = Machine.from_qemu_args(
-        "-accel kvm -machine pc-q35-6.1 -m 4G,maxmem=1028G -object memory-backend-memfd,id=mem0,size=1T "
+        "-accel kvm -machine pc-q35-6.1 -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -m 4G,maxmem=1028G "
+        "-object memory-backend-memfd,id=mem0,size=1T "
         "-device virtio-mem-pci,id=vm0,memdev=mem0,dynamic-memslots=on,unplugged-inaccessible=on",
         rules=rules,
     )

@@ -9,6 +9,8 @@ from workbook.lib.machine.machine import Machine
 from workbook.lib.rules import Budget, Decision, get
 from workbook.lib.size import GiB, MiB, TiB
 
+CPU = "-cpu qemu64,vendor=GenuineIntel,phys-bits=48"
+"""A CPU that can address a terabyte and more; the default one has 40 bits."""
 POSTED, INTENDED = "rfc-2021", "rfc-2021-intended"
 TCG = None
 
@@ -275,7 +277,7 @@ def vm_with(area: int, *, accel: str = "kvm", slots: int = 0, devices: str = "",
     """Return a VM of 4 GiB with so much space for memory devices; a vhost-user back end can see its RAM."""
     return Machine.from_qemu_args(
         f"-accel {accel} -machine q35,memory-backend=ram0 -object memory-backend-memfd,id=ram0,size=4G "
-        f"-m 4G,slots={slots},maxmem={4 * GiB + area}B {devices}",
+        f"{CPU} -m 4G,slots={slots},maxmem={4 * GiB + area}B {devices}",
         rules=rules,
     )
 
@@ -412,7 +414,8 @@ def test_setting_of_r24_as_intended() -> None:
 def test_setting_of_r13() -> None:
     """Machine types up to 6.1 keep one slot of 500 GiB, with the container and one alias; 6.2 is automatic."""
     text = (
-        "-accel kvm -machine {} -m 3G,slots=16,maxmem=1T -object memory-backend-ram,id=mem0,size=500G "
+        "-accel kvm -machine {} -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -m 3G,slots=16,maxmem=1T "
+        "-object memory-backend-ram,id=mem0,size=500G "
         "-device virtio-mem-pci,id=vm0,memdev=mem0{},requested-size=2M"
     )
     old = Machine.from_qemu_args(text.format("pc-q35-6.1", ""), rules=POSTED)
@@ -434,7 +437,9 @@ def test_setting_of_r26() -> None:
     The facts' VM has 9 sections, this one 7, so its KVM has 4 memslots less.
     """
     vm = Machine.from_qemu_args(
-        f"-accel kvm -machine q35,smm=on -nodefaults -m 4G,maxmem={4 * GiB + TiB}B", rules=POSTED, kvm_slots=505
+        f"-accel kvm -machine q35,smm=on {CPU} -nodefaults -m 4G,maxmem={4 * GiB + TiB}B",
+        rules=POSTED,
+        kvm_slots=505,
     )
     assert vm.kvm_used == (7, 7)
     assert vm.kvm_free == 491
@@ -445,7 +450,7 @@ def test_setting_of_r26() -> None:
 def test_smm_does_not_count_for_cold_plugged_devices() -> None:
     """The SMM listener comes with the complete machine: a device of the command line sees one address space."""
     vm = Machine.from_qemu_args(
-        f"-accel kvm -machine q35,smm=on -nodefaults -m 4G,maxmem={4 * GiB + TiB}B "
+        f"-accel kvm -machine q35,smm=on {CPU} -nodefaults -m 4G,maxmem={4 * GiB + TiB}B "
         "-object memory-backend-ram,id=mem0,size=1T -device virtio-mem-pci,id=vm0,memdev=mem0",
         rules=POSTED,
         kvm_slots=494,
@@ -511,7 +516,9 @@ def test_removed_vhost_zeroes_the_count() -> None:
 def test_kvm_free_wraps_with_smm() -> None:
     """The counter can go below 0 and is handed out as unsigned: then every check passes."""
     vm = Machine.from_qemu_args(
-        f"-accel kvm -machine q35,smm=on -nodefaults -m 4G,maxmem={4 * GiB + TiB}B", rules=POSTED, kvm_slots=12
+        f"-accel kvm -machine q35,smm=on {CPU} -nodefaults -m 4G,maxmem={4 * GiB + TiB}B",
+        rules=POSTED,
+        kvm_slots=12,
     )
     assert vm.kvm_free == (1 << 32) - 2
     add_mem(vm, "a", GiB)
