@@ -132,7 +132,7 @@ class Machine:
         self.warnings: list[str] = list(printed)
         self.read_notes: tuple[Note, ...] = ()
         self.read_as = "a scenario"
-        self.consumers = MemslotConsumers(scenario, self.rules, self.board, self.bus, self.backends, self.warnings)
+        self.consumers = MemslotConsumers(scenario, self.rules, self.board, self.bus, self.warnings)
         self.warned_of_discard = False
         self.migrating = False
         self._vhost_slots = dict(vhost_slots or {})

@@ -1,6 +1,7 @@
 """Who takes how many memslots of a machine: KVM, vhost back ends and VFIO containers, with QEMU's accounts."""
 
-from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from workbook.lib.boards.pc import PcLayout
@@ -12,7 +13,8 @@ from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort
 from workbook.lib.memory.flatview import FlatView
 from workbook.lib.rules.base import Budget, RuleSet
-from workbook.lib.scenario import MemoryBackend, Scenario
+from workbook.lib.rules.behaviour import QemuBehaviour
+from workbook.lib.scenario import Scenario
 from workbook.lib.size import TiB
 
 from .bus import DeviceMemoryBus
@@ -33,8 +35,6 @@ class MemslotConsumers:
         Where RAM and device memory lie.
     bus
         Whose flat view the consumers see.
-    backends
-        The machine's memory backends by id: whether the boot RAM can be mapped by another process.
     printed
         Where lines go that QEMU prints.
 
@@ -56,7 +56,6 @@ class MemslotConsumers:
         rules: RuleSet,
         board: PcLayout,
         bus: DeviceMemoryBus,
-        backends: Mapping[str, MemoryBackend],
         printed: list[str],
     ) -> None:
         self.vhosts: list[PluggedVhost] = []
@@ -66,7 +65,6 @@ class MemslotConsumers:
         self._scenario = scenario
         self._rules = rules
         self._bus = bus
-        self._backends = backends
         self._printed = printed
         self._board = board
         self._boot_views: dict[tuple[bool, bool], FlatView] = {}
@@ -224,11 +222,22 @@ class MemslotConsumers:
         """Return what lies around device memory now; it is rendered once for each of its moments."""
         key = (self.running, in_smm)
         if key not in self._boot_views:
-            memory = PcMemory(
-                self._scenario,
-                self._board,
-                {name: ram_region(one, self._rules.qemu) for name, one in self._backends.items()},
-                window_needs_smm=self._rules.qemu.q35_window_needs_smm,
-            )
-            self._boot_views[key] = memory.view(running=self.running, in_smm=in_smm)
+            boot = _without_devices(self._scenario)
+            self._boot_views[key] = _render_boot(boot, self._board, self._rules.qemu, *key)
         return self._boot_views[key]
+
+
+def _without_devices(scenario: Scenario) -> Scenario:
+    """Return the scenario without what does not change the memory around the devices."""
+    used = {one.id for one, _ in scenario.ram_backends if one} | {one.prop("memdev") for one in scenario.fixtures}
+    backends = tuple(one for one in scenario.backends if one.id in used)
+    return replace(scenario, backends=backends, devices=(), actions=(), maxmem=scenario.ram, ram_slots=0, rules="")
+
+
+@lru_cache(maxsize=64)
+def _render_boot(scenario: Scenario, board: PcLayout, qemu: QemuBehaviour, running: bool, in_smm: bool) -> FlatView:
+    """Return the same view for the same board: a slider that moves makes a machine for every step."""
+    shared_fd = qemu.shared_memory_has_fd
+    backends = {one.id: ram_region(replace(one, shared_fd=shared_fd), qemu) for one in scenario.backends}
+    memory = PcMemory(scenario, board, backends, window_needs_smm=qemu.q35_window_needs_smm)
+    return memory.view(running=running, in_smm=in_smm)

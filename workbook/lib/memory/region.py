@@ -140,7 +140,23 @@ class MemoryRegion:
         """Return the same region placed at `addr` of its future container."""
         if (addr, priority) == (self.addr, self.priority):
             return self
-        return replace(self, addr=addr, priority=priority)
+        return MemoryRegion(
+            self.name,
+            self.size,
+            self.kind,
+            addr,
+            priority,
+            self.enabled,
+            self.readonly,
+            self.nonvolatile,
+            self.unmergeable,
+            self.dirty_log_mask,
+            self.has_fd,
+            self.page_size,
+            self.target,
+            self.target_offset,
+            self.subregions,
+        )
 
     def containing(self, *added: "MemoryRegion") -> "MemoryRegion":
         """Return this container with `added` put in after what it holds already."""
