@@ -5,9 +5,9 @@ Formats: `info mtree` and `info mtree -f` (system/memory.c), `info memory-device
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from workbook.lib.json_codec import JsonObject
 from workbook.lib.recording.format import MappedMemslots, View
@@ -15,7 +15,6 @@ from workbook.live.guest.vhost_user import VhostUserBackend
 from workbook.live.guest.virtio import VirtioMemDriver
 
 from .kvm_trace import KvmTrace
-from .qmp import Qmp
 
 __all__ = ("device_key", "observe")
 
@@ -33,6 +32,13 @@ _COMMANDS: Final = (
 )
 
 
+class Queried(Protocol):
+    """What is asked: a QMP connection, or what passes on to one."""
+
+    def execute_all(self, commands: Iterable[tuple[str, dict[str, Any] | None]]) -> list[Any]:
+        """Run several commands in order."""
+
+
 def device_key(device: Mapping[str, Any]) -> str:
     """Name of a memory device of `query-memory-devices`: its id, without one its backend's."""
     data = device["data"]
@@ -40,7 +46,7 @@ def device_key(device: Mapping[str, Any]) -> str:
 
 
 def observe(
-    qmp: Qmp,
+    qmp: Queried,
     drivers: Mapping[str, VirtioMemDriver],
     trace: KvmTrace | None,
     backends: Mapping[str, VhostUserBackend],
