@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given, strategies as st
 
+from workbook.lib import Machine
 from workbook.lib.errors import BadInput, WorkbookError
 from workbook.lib.kubevirt import domain_of, read_virtual_machine, virtual_machines
 from workbook.lib.kubevirt.quantity import read_quantity
@@ -39,7 +40,10 @@ def test_hotplug_is_four_times_the_guest() -> None:
     assert backend is not None
     assert (backend.size, device.block_size, device.requested_size) == (192 * GiB, 2 * MiB, 0)
     assert device.dynamic_memslots is None
-    assert scenario.chipset == "q35"
+    assert (scenario.chipset, scenario.distribution, scenario.rules) == ("q35", "rhel", "qemu-10.1")
+    assert (
+        Machine(read_virtual_machine(vm(GUEST), vhost_slots={"hostua-default": 509})).devices[0].decision.count == 192
+    )
     assert any("4 times" in one.text and one.where == "domain.memory.maxGuest" for one in notes)
     assert any("rhel" in one.text for one in notes)
 

@@ -311,6 +311,22 @@ REFUSED = [
         "unsupported configuration: video type 'vga' is only valid as primary video device",
     ),
     (
+        domain(head=GIB + "<vcpu>2</vcpu>", cells="<cell cpus='0-3' memory='1024'/>"),
+        "internal error: Number of CPUs in <numa> exceeds the <vcpu> count",
+    ),
+    (
+        domain(head=GIB + "<vcpu>2</vcpu>", cells="<cell cpus='0,2' memory='1024'/>"),
+        "internal error: CPU IDs in <numa> exceed the <vcpu> count",
+    ),
+    (
+        domain(head=GIB + "<os><loader type='pflash' secure='yes'>/a</loader><type machine='q35'>hvm</type></os>"),
+        "unsupported configuration: Secure boot requires SMM feature enabled",
+    ),
+    (
+        domain(head=GIB + "<os><loader type='pflash' secure='yes'>/a</loader><type machine='pc'>hvm</type></os>"),
+        "unsupported configuration: Secure boot is supported with q35 machine types only",
+    ),
+    (
         f"<domain>{GIB}<os firmware='efi'><type>hvm</type></os></domain>",
         "unsupported configuration: UEFI requires ACPI on this architecture",
     ),

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 from workbook.lib.errors import BadInput
 from workbook.lib.libvirt import read_domain
 from workbook.lib.notes import Note
+from workbook.lib.rules import get
 from workbook.lib.rules.base import RuleSet
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB, MiB, format_size
@@ -70,7 +71,8 @@ def read_virtual_machine(
         libvirt or QEMU would refuse the VM.
     """
     found: list[Note] = [] if notes is None else notes
-    return read_domain(domain_of(given, ratio=ratio, notes=found), rules=rules, vhost_slots=vhost_slots)
+    text = domain_of(given, ratio=ratio, notes=found)
+    return read_domain(text, rules=get(RULES) if rules is None else rules, vhost_slots=vhost_slots)
 
 
 def domain_of(given: object, *, ratio: int = DEFAULT_HOTPLUG_RATIO, notes: list[Note] | None = None) -> str:

@@ -5,7 +5,7 @@ libvirt makes the most backends as they are is taken.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final, Literal
 from xml.etree import ElementTree as ET
@@ -62,6 +62,8 @@ class BackingChoice:
         Bytes, of all nodes that `pages` does not name.
     pages
         (node, bytes) of nodes with other pages.
+    cells
+        (node, access) of NUMA cells that share their memory otherwise.
     """
 
     source: str | None
@@ -69,6 +71,11 @@ class BackingChoice:
     immediate: bool
     page: int
     pages: tuple[tuple[int, int], ...]
+    cells: tuple[tuple[int, Access], ...] = ()
+
+    def access_of(self, node: int | None) -> Access | None:
+        """Return how memory of a device on a node is shared that says nothing itself."""
+        return next((access for number, access in self.cells if number == node), self.access)
 
     def page_of(self, node: int | None) -> int:
         """Return the page size of memory on a node that says nothing itself."""
@@ -82,7 +89,7 @@ class BackingChoice:
         """Whether libvirt makes this piece as it is, where it names `access` itself."""
         if piece.has_path:
             return piece.prealloc is None or piece.prealloc == self.immediate
-        shown = access or self.access
+        shown = access or (self.access if piece.is_ram else self.access_of(piece.node))
         huge = piece.page != SYSTEM_PAGE
         kind = "memfd" if self.source == "memfd" else "file" if huge or shown or self.source == "file" else "ram"
         share = shown == "shared" if shown else kind == "memfd"
@@ -141,4 +148,6 @@ def choose_backing(pieces: Sequence[Piece], *, vhost_user: bool) -> BackingChoic
         if best is None or misses < best[0]:
             best = misses, choice
     assert best is not None
-    return best[1]
+    choice = best[1]
+    cells = ((one.node, choice.own_access(one)) for one in ram)
+    return replace(choice, cells=tuple((node, own) for node, own in cells if node is not None and own is not None))

@@ -161,7 +161,7 @@ class DeviceWriter:
 
     def _source(self, element: ET.Element, device: VirtioMem | Dimm | Pmem, backend: MemoryBackend) -> None:
         if isinstance(device, Pmem | Nvdimm):
-            shared = self.backing.access == "shared" if isinstance(device, Nvdimm) else None
+            shared = self.backing.access_of(device.node) == "shared" if isinstance(device, Nvdimm) else None
             if shared != backend.share:
                 element.set("access", "shared" if backend.share or isinstance(device, Pmem) else "private")
             source = ET.SubElement(element, "source")

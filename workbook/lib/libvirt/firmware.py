@@ -73,12 +73,16 @@ class Firmware:
         Raises
         ------
         Refusal
-            UEFI without ACPI.
+            UEFI without ACPI, or secure boot without SMM or on another machine than q35.
         """
         kind = xml.attribute(os, ".", "firmware", ("efi", "bios"))
         path, loader = xml.text_of(os, "loader") or None, xml.attribute(os, "loader", "type", ("rom", "pflash"))
         secure = xml.attribute(os, "loader", "secure", _YES_NO)
         stateless = xml.attribute(os, "loader", "stateless", _YES_NO) == "yes"
+        if secure == "yes" and "q35" not in machine:
+            raise unsupported("Secure boot is supported with q35 machine types only", "use machine='q35'")
+        if secure == "yes" and kind is None and smm != "on":
+            raise unsupported("Secure boot requires SMM feature enabled", "add <smm state='on'/> to <features>")
         if kind == "bios":
             return cls(bios=path or SEABIOS)
         if kind is None and loader != "pflash":

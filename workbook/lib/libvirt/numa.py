@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from workbook.lib.errors import BadInput
 
 from . import xml
-from .refusals import bad_attribute, unsupported, xml_error
+from .refusals import bad_attribute, internal_error, unsupported, xml_error
 
 __all__ = ("Cell", "read_cells", "read_nodeset")
 
@@ -40,8 +40,13 @@ class Cell:
     access: str | None = None
 
 
-def read_cells(numa: ET.Element | None) -> tuple[Cell, ...]:
+def read_cells(numa: ET.Element | None, vcpus: int | None = None) -> tuple[Cell, ...]:
     """Return the cells by their number; none where there is no ``<numa>``.
+
+    Parameters
+    ----------
+    vcpus
+        How many vCPUs there are; None: not said.
 
     Raises
     ------
@@ -77,7 +82,17 @@ def read_cells(numa: ET.Element | None) -> tuple[Cell, ...]:
         _check_distances(element, number, len(elements))
     if len(cells) < len(elements):
         raise BadInput("<numa> has two cells with one id: number them from 0 up")
+    if vcpus is not None:
+        _check_vcpus(frozenset().union(*cpus.values()), vcpus)
     return tuple(cells[number] for number in range(len(elements)))
+
+
+def _check_vcpus(cpus: frozenset[int], vcpus: int) -> None:
+    advice = f"there are {vcpus}: raise <vcpu>, or take vCPUs out of the cells"
+    if len(cpus) > vcpus:
+        raise internal_error("Number of CPUs in <numa> exceeds the <vcpu> count", advice)
+    if cpus and max(cpus) >= vcpus:
+        raise internal_error("CPU IDs in <numa> exceed the <vcpu> count", advice)
 
 
 def _cell(element: ET.Element) -> Cell:

@@ -133,7 +133,9 @@ class _Domain:
         self.memory = [MemoryElement.of(one) for one in self.elements if one.tag == "memory"]
         if sum(one.tag == "vsock" for one in self.elements) > 1:
             raise BadInput("<vsock> is there twice: a domain has one at most")
-        self.cells = read_cells(self._one("cpu/numa"))
+        vcpu = xml.text_of(domain, "vcpu") if whole else None
+        vcpus = None if vcpu is None else xml.unsigned(vcpu, "<vcpu>")
+        self.cells = read_cells(self._one("cpu/numa"), vcpus)
         self.backing = Backing.of(self._one("memoryBacking"), self.cells, self._one("numatune"))
         self.accel = self._accel()
         self.machine = machine_type(self._one("os/type"), whole=whole)
