@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workbook.recordings.check import main
+from workbook.cli.predict import main
 from workbook.recordings.files import read_all
 
 DATA = Path(__file__).parents[2] / "data" / "recordings"

@@ -11,11 +11,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from workbook.data import NOTEBOOKS
 from workbook.lib import rules
 from workbook.lib.rules import RuleSet
 from workbook.tools import notebooks
 
-COMMITTED = sorted(notebooks.FOLDER.glob("*.ipynb"))
+COMMITTED = sorted(NOTEBOOKS.glob("*.ipynb"))
 MOST_CELLS = 40
 MOST_LINES_OF_A_RULE = 20
 OWN_RULES = {"OnePer8GiB"}

@@ -10,9 +10,15 @@ from workbook.lib.errors import BadInput
 from workbook.lib.recording import RecordingJson
 from workbook.recordings.files import read_all
 
-__all__ = ("FOLDER", "cover_letter", "measurements", "recordings")
+__all__ = ("FOLDER", "NOTEBOOKS", "cover_letter", "measurements", "recordings")
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "data"
+_REPOSITORY: Final = Path(__file__).resolve().parents[2]
+_SHIPPED: Final = _REPOSITORY / "workbook" / "shipped"
+_TOP: Final = _SHIPPED if _SHIPPED.exists() else _REPOSITORY
+FOLDER: Final = _TOP / "data"
+"""The repository's `data/`, or what a wheel carries of it."""
+NOTEBOOKS: Final = _TOP / "notebooks"
+"""The repository's `notebooks/`, likewise."""
 
 
 def cover_letter(step: str) -> str:

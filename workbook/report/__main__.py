@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from workbook.lib.errors import BadInput
@@ -14,9 +15,9 @@ from .scenario_page import preset_page, read_state, scenario_page
 __all__ = ("main",)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.report") -> int:
     """Write what was asked for; return the exit code."""
-    parser = _parser()
+    parser = _parser(prog)
     options = parser.parse_args(arguments)
     command = f"python -m workbook.report {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
     try:
@@ -39,9 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m workbook.report",
+        prog=prog,
         description="Write one self-contained HTML file with pictures and sliders that need no network and no kernel.",
     )
     what = parser.add_mutually_exclusive_group(required=True)

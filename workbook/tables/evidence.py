@@ -3,6 +3,7 @@
 ``python -m workbook.evidence`` prints the tables, and how long a prediction takes beside the run itself.
 """
 
+import argparse
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -56,7 +57,8 @@ def time_per_recording() -> Table:
     return Table.of(("QEMU", "model, median", "QEMU, median", "faster"), rows)
 
 
-def main(_arguments: Sequence[str] = ()) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.evidence") -> int:
     """Print the evidence, counted by predicting every recording now."""
+    argparse.ArgumentParser(prog=prog, description=__doc__).parse_args(arguments)
     print(predicted_recordings(), compared_fields(), time_per_recording(), sep="\n\n")
     return 0

@@ -5,7 +5,9 @@ As a command::
     python -m workbook.tables.kernels
 """
 
+import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -187,8 +189,9 @@ def merged_series_table() -> Table:
     return Table.of(("1 TiB as one memslot", "the mail says", "the model", "on Linux"), rows)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.tables.kernels") -> int:
     """Print the three tables."""
+    argparse.ArgumentParser(prog=prog, description=__doc__).parse_args(arguments)
     for title, table in (
         ("One memslot of 1 TiB by kernel, one address space (twice as much with SMM)", kernel_table()),
         ("By host, as installed with EPT or NPT", host_table()),

@@ -7,6 +7,7 @@ are not kept: they make megabytes, and a front-end without the kernel shows erro
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,13 +15,13 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from workbook.data import NOTEBOOKS
 from workbook.lib.errors import BadInput
 
 from .atomic_write import write_whole
 
 __all__ = ("run", "strip")
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "notebooks"
 KEPT: Final = ("text/plain", "text/markdown", "text/html")
 FORMAT: Final = 4
 TIMEOUT: Final = 120
@@ -83,11 +84,11 @@ def _read(path: Path) -> Any:
     return nbformat.reads(text, as_version=FORMAT)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.notebooks") -> int:
     """Run the notebooks given, or all."""
-    parser = argparse.ArgumentParser(prog="python -m workbook.notebooks", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="notebooks to run (default: all)")
-    for path in parser.parse_args(arguments).notebooks or sorted(FOLDER.glob("*.ipynb")):
+    for path in parser.parse_args(arguments).notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
         try:
             run(path)
         except (OSError, BadInput, CellExecutionError, nbformat.ValidationError) as error:

@@ -13,9 +13,9 @@ from .atomic_write import write_whole
 __all__ = ("main",)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.pack") -> int:
     """Pack what was named; return 2 for a bad call."""
-    parser = argparse.ArgumentParser(prog="python -m workbook.pack", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, help=f"the archive to write, a name with {ARCHIVE_SUFFIX}")
     parser.add_argument("paths", nargs="+", type=Path, help="recordings, archives, or folders of them")
     options = parser.parse_args(arguments)

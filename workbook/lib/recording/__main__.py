@@ -5,7 +5,7 @@ The one module of the library that reads files: it is a command, and nothing imp
 
 import sys
 
-from workbook.recordings.check import main
+from workbook.cli.predict import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -195,9 +195,9 @@ def _round(
     return before_first, last, replace(outcome, scenarios=outcome.scenarios + scenarios, steps=outcome.steps + steps)
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m workbook.live.differential") -> int:
     """Run the command; return 0 where nothing differs, 1 where something does, 2 for a bad call."""
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
     # so that QEMU and its directory go away when this program is told to
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
@@ -220,8 +220,8 @@ def main(argv: Sequence[str]) -> int:
     return 1 if outcome.findings else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m workbook.live.differential", description=__doc__)
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--examples", type=int, default=500, metavar="N", help="how many scenarios (default: 500)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed gives the same scenarios")
     parser.add_argument("--qemu", metavar="PATH", help="the executable (default: qemu-system-x86_64 on PATH)")

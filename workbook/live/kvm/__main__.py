@@ -78,9 +78,9 @@ def _row(measurement: Measurement) -> str:
     return f"{name:<32}" + "".join(f"{number:>13}" for number in kilobytes) + f"  {verdict}"
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m workbook.live.kvm",
+        prog=prog,
         description="Measure what memslots cost this host's kernel and compare with the prediction.",
         epilog="Everything is given back at the end, also after Ctrl-C. Other VMs are not touched.",
     )
@@ -160,10 +160,10 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     return 0 if all(measurement.agrees for measurement in measurements) else 1
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.live.kvm") -> int:
     """Run the command with `arguments`; return its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(arguments)
+    options = _parser(prog).parse_args(arguments)
     return ended(lambda: _run(options, arguments), "workbook.live.kvm", given_back="all memslots have been given back")
 
 

@@ -197,9 +197,9 @@ def _model_refusal(vm: Machine) -> str | None:
     return None
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m workbook.live.qemu.boot_memslots") -> int:
     """Run the command; return 0 where nothing differs, 1 where something does, 2 for a bad call."""
-    parser = argparse.ArgumentParser(prog="python -m workbook.live.qemu.boot_memslots", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--examples", type=int, default=300, metavar="N", help="how many VMs (default: 300)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed gives the same VMs")
     parser.add_argument("--qemu", metavar="PATH", help="the executable (default: qemu-system-x86_64 on PATH)")

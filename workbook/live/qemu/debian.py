@@ -234,9 +234,9 @@ def _script(folder: Path, root: Path, architecture: str) -> Path:
     return script
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.live.qemu.debian") -> int:
     """Run the command; return 0, or 2 with one line where the packages cannot be had."""
-    parser = argparse.ArgumentParser(prog="python -m workbook.live.qemu.debian", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument("suite", help="trixie, sid, bookworm ...")
     parser.add_argument(
         "--prefix", type=Path, required=True, metavar="FOLDER", help="gets a folder of the suite's name"

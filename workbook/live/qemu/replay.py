@@ -35,9 +35,9 @@ def obstacle(recording: Recording) -> str | None:
     return None
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m workbook.live.qemu") -> int:
     """Run the command; return 0 where everything played is equal, 1 where something differs, 2 for a bad call."""
-    options = _parser().parse_args(argv)
+    options = _parser(prog).parse_args(argv)
     # so that QEMU and its directory go away when this program is told to
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
@@ -50,8 +50,8 @@ def main(argv: Sequence[str]) -> int:
         return 128 + signal.SIGINT
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m workbook.live.qemu", description=__doc__)
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="recordings, archives, or folders of them")
     parser.add_argument("--qemu", metavar="FILE", help="the executable (default: qemu-system-x86_64 on PATH)")
     parser.add_argument("--accel", choices=("kvm", "tcg"), help="replace the recordings' accelerator")

@@ -34,9 +34,9 @@ _Say = Callable[[str], None]
 _Progress = Callable[[int], None] | None
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m workbook.live.qemu_cost",
+        prog=prog,
         description="Measure what memslots cost around a real QEMU and compare with the prediction.",
         epilog="Everything is given back at the end, also after Ctrl-C. Other VMs are not touched.",
     )
@@ -140,10 +140,10 @@ def _report(
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.live.qemu_cost") -> int:
     """Run the command with `arguments`; return its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(arguments)
+    options = _parser(prog).parse_args(arguments)
     return ended(
         lambda: _run(options, arguments),
         "workbook.live.qemu_cost",

@@ -1,26 +1,32 @@
-"""The command that predicts recorded runs of QEMU and compares: ``python -m workbook.lib.recording PATH...``."""
+"""Predict recorded runs of QEMU with the model alone, and compare with what was recorded."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from workbook.data import FOLDER
 from workbook.lib.errors import BadInput, WorkbookError
 from workbook.lib.recording import compare, predict
-
-from .files import read_all
+from workbook.recordings.files import read_all
 
 __all__ = ("main",)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.lib.recording") -> int:
     """Predict every recording: a line per one that differs, a summary; 1 if any differs, 2 for a bad call."""
-    parser = argparse.ArgumentParser(prog="python -m workbook.lib.recording", description=__doc__)
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="recordings, archives, or folders of them")
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="recordings, archives or folders (default: the workbook's own)",
+    )
     options = parser.parse_args(arguments)
     recordings = steps = differ = 0
     try:
-        for label, recording in read_all(options.paths):
+        for label, recording in read_all(options.paths or [FOLDER / "recordings"]):
             recordings += 1
             steps += len(recording["steps"])
             try:
