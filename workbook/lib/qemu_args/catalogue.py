@@ -81,11 +81,12 @@ _ALIASES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MachineType:
-    """A machine type of QEMU: its full name, and whether ``-numa node,mem=`` is taken."""
+    """A machine type of QEMU: its full name, whether ``-numa node,mem=`` is taken, and the most processors."""
 
     name: str
     deprecated: bool
     numa_mem: bool
+    max_cpus: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def machine_type(name: str) -> MachineType | None:
     for full, words in data.MACHINES.items():
         given = words.split()
         if name == full or f"alias={name}" in given:
-            return MachineType(full, "deprecated" in given, "numa-mem" in given)
+            cpus = next((int(one.removeprefix("cpus=")) for one in given if one.startswith("cpus=")), 255)
+            return MachineType(full, "deprecated" in given, "numa-mem" in given, cpus)
     return None
 
 

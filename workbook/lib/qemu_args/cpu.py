@@ -23,7 +23,7 @@ MAX_PHYS_BITS: Final = 52
 """TARGET_PHYS_ADDR_SPACE_BITS (target/i386/cpu-param.h)."""
 _VENDORS: Final[dict[str, Literal["intel", "amd"]]] = {"GenuineIntel": "intel", "AuthenticAMD": "amd"}
 _DEFAULT_MODEL: Final = {"x86_64": "qemu64", "i386": "qemu32"}
-_ALTERNATIVE_NAMES: Final = {"sse4.1": "sse4.1", "sse4.2": "sse4.2"}
+_OF_MAX: Final = frozenset(("migratable", "host-cache-info"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class CpuOption:
                 raise Refusal(
                     "phys-bits is not user-configurable in 32 bit", "leave phys-bits out, or take a 64-bit model"
                 )
-            return Processor(vendor, 36 if self._feature("pse36", default=self.model.pse36) else 32, long_mode=False)
+            return Processor(vendor, 36 if self._has_wide_pages() else 32, long_mode=False)
         warnings: tuple[str, ...] = ()
         found: int | None = bits
         if kvm:
@@ -127,6 +127,11 @@ class CpuOption:
                 f"phys-bits should be between 32 and {MAX_PHYS_BITS}  (but is {found})", "give phys-bits=48, or none"
             )
         return Processor(vendor, TCG_PHYS_BITS if found == 0 else found, warnings=warnings)
+
+    def _has_wide_pages(self) -> bool:
+        """Tell whether a 32-bit CPU reaches beyond 4 GiB: by PAE, or by PSE36."""
+        wide = self.model.long_mode or self.model.pse36
+        return self._feature("pae", default=wide) or self._feature("pse36", default=False)
 
     def _feature(self, name: str, *, default: bool) -> bool:
         value = default
@@ -150,7 +155,7 @@ class CpuOption:
         known = cpu_properties()
         for name, value in self.given.items():
             props = self._properties(name)
-            if name not in known and name not in _ALTERNATIVE_NAMES:
+            if not self._knows(name):
                 raise props.refusal(f"Property '{self.kind}.{name}' not found", "-cpu has no such property")
             match known.get(name):
                 case "bool":
@@ -164,8 +169,12 @@ class CpuOption:
                     "value of property 'vendor' must consist of exactly 12 characters", "such as GenuineIntel"
                 )
         for name, _ in self.added:
-            if name not in known and name not in _ALTERNATIVE_NAMES:
+            if not self._knows(name):
                 raise Refusal(f"Property '{self.kind}.{name}' not found", "-cpu has no such feature")
+
+    def _knows(self, name: str) -> bool:
+        """Tell whether this model has a property: two are those of ``max`` and ``host`` alone."""
+        return name in cpu_properties() and (name not in _OF_MAX or self.model.name in ("max", "host"))
 
     def as_given(self) -> Cpu | None:
         """Return what is kept of the option in a scenario; None where there is none."""

@@ -49,6 +49,10 @@ _BUS_CONTROLLERS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "HDA": ("intel-hda", "ich9-intel-hda"),
 }
+_BOARD_BUSES: Final = frozenset(
+    "usb ide isa scsi virtio-serial-bus virtio-serial floppy i2c smbus main-system-bus sata ahci".split()
+)
+"""How the buses begin that the board or controllers without an id make."""
 _BUS_OF: Final[dict[str, str]] = {
     **dict.fromkeys("scsi-hd scsi-cd scsi-block scsi-generic".split(), "SCSI"),
     **dict.fromkeys("virtserialport virtconsole".split(), "virtio-serial-bus"),
@@ -64,6 +68,15 @@ class Buses:
     ----------
     root
         The PCI bus of the board: ``pcie.0`` or ``pci.0``.
+
+    Attributes
+    ----------
+    pci, kinds, ids
+        PCI buses by name, buses that need a controller by type, and ids of devices.
+    anonymous
+        There is a bridge without an id, whose bus has a name that is not known here.
+    expander
+        The newest expander bridge: devices without ``bus=`` find its bus first, and it takes none of them.
     """
 
     root: str
@@ -71,11 +84,25 @@ class Buses:
     kinds: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     anonymous: bool = False
+    expander: str | None = None
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a bus of that name, as far as it can be known.
+
+        A line without any bridge that names ``pci.1`` is one of libvirt that was shortened: it is not refused.
+        """
+        owner = name.partition(".")[0]
+        if name == self.root or name in self.pci or owner in self.ids or owner in _BOARD_BUSES:
+            return True
+        shortened = owner == "pci" and name != "pci.0" and not self.pci
+        return self.anonymous or shortened
 
     def add(self, driver: str, name: str | None) -> None:
         """Note what a device that was made brings along."""
         if name:
             self.ids.add(name)
+        if driver in ("pxb-cxl", "pxb-pcie"):
+            self.expander = driver
         if driver in lists.PCI_BRIDGES:
             if name:
                 self.pci.add(name)
@@ -162,20 +189,18 @@ def check_device(props: Properties, *, rules: RuleSet | None = None, buses: Buse
 
 def _check_bus(props: Properties, driver: str, known: Mapping[str, str], buses: Buses) -> None:
     wanted = props.values.get("bus")
-    on_pci = "addr" in known and "romfile" in known
     if isinstance(wanted, str):
-        if on_pci and not buses.anonymous and wanted not in {buses.root, "main-system-bus"} | buses.pci:
-            path = wanted.rpartition("/")[2]
-            # a line without any bridge that names another bus is a shortened one
-            if path not in {buses.root} | buses.pci and (buses.pci or wanted in ("pci.0", "pcie.0")):
-                raise props.refusal(
-                    f"Bus '{wanted}' not found", f"known are {', '.join([buses.root, *sorted(buses.pci)])}"
-                )
+        if not buses.has(wanted.rpartition("/")[2]):
+            raise props.refusal(f"Bus '{wanted}' not found", f"known are {', '.join([buses.root, *sorted(buses.pci)])}")
         return
     if _on_virtio_bus(driver, known):
         raise props.refusal(
             f"No 'virtio-bus' bus found for device '{driver}'", f"use {driver.removesuffix('-device')}-pci"
         )
+    if buses.expander is not None and "romfile" in known and driver not in lists.PCI_BRIDGES:
+        # the newest host bridge is found first
+        message = f"PCI: Only PCI/PCIe bridges can be plugged into {buses.expander}"
+        raise props.refusal(message, f"give the device bus={buses.root}")
     bus = _BUS_OF.get(driver) or ("usb-bus" if "msos-desc" in known and "port" in known else None)
     if bus is not None and bus not in buses.kinds:
         raise props.refusal(f"No '{bus}' bus found for device '{driver}'", "add a controller before it")

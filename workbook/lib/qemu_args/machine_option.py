@@ -15,10 +15,11 @@ from workbook.lib.rules.behaviour import QemuBehaviour
 from workbook.lib.size import GiB
 
 from .catalogue import machine_properties, machine_type
+from .memory import MemorySizes, sizes_of
 from .properties import Dialect, Properties
 from .qdict_order import qdict_order
 
-__all__ = ("Board", "check_machine_properties", "max_cpus", "read_board", "rhel_machine")
+__all__ = ("Board", "apply_machine_options", "max_cpus", "read_board", "rhel_machine")
 
 Chipset = Literal["q35", "pc"]
 
@@ -208,8 +209,8 @@ def rhel_machine(prefix: str, version: tuple[int, int] | None) -> str:
     return f"{prefix}-rhel{found[0]}.{found[1]}.0"
 
 
-def check_machine_properties(board: Board, options: Mapping[str, str]) -> None:
-    """Check the properties of ``-machine`` in QEMU's order; sizes of memory are `memory.sizes_of`'s.
+def apply_machine_options(board: Board, options: Mapping[str, str]) -> tuple[MemorySizes, int]:
+    """Check the options of ``-machine`` in QEMU's order; return the sizes of memory and the most processors.
 
     Raises
     ------
@@ -217,14 +218,25 @@ def check_machine_properties(board: Board, options: Mapping[str, str]) -> None:
         One that does not exist, or has a wrong value.
     """
     known = machine_properties(board.chipset)
-    groups = {key.partition(".")[0] for key in options}
-    for key in qdict_order(groups):
-        if key in ("memory", "smp", "boot", "cxl-fmw", "sgx-epc", "smp-cache"):
-            continue
-        if key not in known:
+    sizes, cpus = None, 1
+    # the group of memory is there even if nothing is given
+    for key in qdict_order({key.partition(".")[0] for key in options} | {"memory"}):
+        if key == "memory":
+            sizes = sizes_of(options)
+        elif key == "smp":
+            cpus = max_cpus(board, options)
+        elif key not in known:
             raise Refusal(f"Property '{board.name}-machine.{key}' not found", "-machine has no such property")
-        _check_type(key, known[key], options)
-    low = Properties(options).size("max-ram-below-4g") if "max-ram-below-4g" in options else 0
+        elif key == "max-ram-below-4g":
+            _check_below_4g(options)
+        elif key in options:
+            _check_type(key, known[key], options)
+    assert sizes is not None
+    return sizes, cpus
+
+
+def _check_below_4g(options: Mapping[str, str]) -> None:
+    low = Properties(options).size("max-ram-below-4g")
     if low > 4 * GiB:
         raise Refusal(
             f"Machine option 'max-ram-below-4g={low}' expects size less than or equal to 4G", "give at most 4G"
@@ -311,7 +323,8 @@ def max_cpus(board: Board, options: Mapping[str, str]) -> int:
             f"{shown} == maxcpus ({most}) < smp_cpus ({cpus})",
             "raise maxcpus",
         )
-    allowed = 255 if board.chipset == "pc" else _MAX_CPUS
+    known_type = machine_type(board.name)
+    allowed = known_type.max_cpus if known_type else 255 if board.chipset == "pc" else _MAX_CPUS
     if most > allowed:
         raise Refusal(
             f"Invalid SMP CPUs {most}. The max CPUs supported by machine '{board.name}' is {allowed}",

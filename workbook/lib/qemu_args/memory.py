@@ -1,7 +1,7 @@
 """``-m`` and ``-machine memory.*``: RAM, its maximum and DIMM slots (system/vl.c, hw/core/machine.c, QEMU 10.0)."""
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,7 +127,7 @@ class MemoryOption:
             machine["memory.slots"] = self.slots
 
 
-def sizes_of(machine: MutableMapping[str, str]) -> MemorySizes:
+def sizes_of(machine: Mapping[str, str]) -> MemorySizes:
     """Read and check the sizes of a machine's options (``machine_set_mem``).
 
     Raises

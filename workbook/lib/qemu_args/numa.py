@@ -34,6 +34,13 @@ _TYPES: Final = {
     "hmat-lb": ("initiator", "target", "hierarchy", "data-type", "latency", "bandwidth"),
     "hmat-cache": ("node-id", "size", "level", "associativity", "policy", "line"),
 }
+_REQUIRED: Final = {
+    "node": (),
+    "dist": ("src", "dst", "val"),
+    "cpu": (),
+    "hmat-lb": ("initiator", "target", "hierarchy", "data-type"),
+    "hmat-cache": ("node-id", "size", "level", "associativity", "policy", "line"),
+}
 _NO_HMAT: Final = (
     "ACPI Heterogeneous Memory Attribute Table (HMAT) is disabled, enable it with -machine hmat=on before using any of "
     "hmat specific options"
@@ -64,6 +71,7 @@ class Numa:
     nodes: dict[int, NumaNode] = field(default_factory=dict)
     distances: dict[tuple[int, int], int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    assigned: dict[int, int] = field(default_factory=dict)
 
     def take(self, props: Properties) -> None:
         """Take one ``-numa``.
@@ -103,8 +111,8 @@ class Numa:
         found: dict[str, int] = {}
         bits = {"nodeid": 16, "initiator": 16, "src": 16, "dst": 16, "val": 8, "node-id": 64, "target": 16}
         for key in _TYPES[kind]:
-            if kind in ("dist", "hmat-lb", "hmat-cache") and key in ("src", "dst", "val") and key not in props:
-                raise props.refusal(f"Parameter '{key}' is missing", "give src, dst and val")
+            if key in _REQUIRED[kind] and key not in props:
+                raise props.refusal(f"Parameter '{key}' is missing", f"give {', '.join(_REQUIRED[kind])}")
             if key not in props or key not in bits:
                 continue
             text = str(props.values[key])
@@ -131,6 +139,10 @@ class Numa:
                     f"CPU index ({number}) should be smaller than maxcpus ({self.max_cpus})",
                     "raise -smp, or name fewer",
                 )
+        for number in self._cpus(props):
+            if self.assigned.setdefault(number, node) != node:
+                other = self.assigned[number]
+                raise props.refusal(f"CPU is already assigned to node-id: {other}", "name a processor in one node")
         memdev = props.text("memdev") or None
         others = self.nodes.values()
         mixed = mem is not None and (memdev or any(one.memdev for one in others))

@@ -68,8 +68,8 @@ def program_of(words: Sequence[str]) -> tuple[str | None, int]:
     return None, 0
 
 
-def split_options(argv: str | Sequence[str]) -> tuple[list[str], Iterator[tuple[str, str]]]:
-    """Return the words of a command line, and an iterator over its options with their values ("" for those without).
+def split_options(argv: str | Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the words of a command line, and its options with their values ("" for those without).
 
     What stands before the program's name, and the name itself, is left out; disk images have no option ("").
 
@@ -77,13 +77,15 @@ def split_options(argv: str | Sequence[str]) -> tuple[list[str], Iterator[tuple[
     ------
     BadInput
         Not a list of strings, or a string that cannot be split.
+    Refusal
+        A word that is no option, or an option without its argument: QEMU looks for these before all else.
     """
     if not isinstance(argv, str) and not isinstance(argv, Sequence):
         raise BadInput(f"the command line must be one string or a list of strings, not {argv!r:.60}")
     words = split_words(argv) if isinstance(argv, str) else list(argv)
     if not all(isinstance(one, str) for one in words):
         raise BadInput("the command line must be one string or a list of strings")
-    return words, _options(words[program_of(words)[1] :])
+    return words, list(_options(words[program_of(words)[1] :]))
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -32,8 +32,8 @@ from .config_file import config_sections
 from .cpu import CpuOption, Processor
 from .devices import Buses, check_device, device_from_properties, device_of, fixture_of, with_globals
 from .firmware import Firmware
-from .machine_option import Board, check_machine_properties, max_cpus, read_board
-from .memory import MemoryOption, MemorySizes, sizes_of
+from .machine_option import Board, apply_machine_options, read_board
+from .memory import MemoryOption, MemorySizes
 from .netdevs import DEFAULT_CARD, check_netdev, network_card, vhost_netdev
 from .numa import Numa
 from .objects import UNMODELLED_OBJECTS, backend_from_object, backend_of, check_object
@@ -436,8 +436,7 @@ class _Reader:
         ram_backend_id = options.pop("memory-backend", None)
         for legacy in ("igd-passthru", "kvm-shadow-mem", "kernel-irqchip"):
             options.pop(legacy, None)
-        check_machine_properties(board, options)
-        sizes, cpus = sizes_of(options), max_cpus(board, options)
+        sizes, cpus = apply_machine_options(board, options)
         accel = self.accelerators.choose(named_accel, self.warnings)
         if board.deprecated and accel != "qtest":
             self.warnings.append(

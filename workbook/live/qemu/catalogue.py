@@ -125,6 +125,7 @@ def catalogue(program: str) -> dict[str, object]:
                     (f"alias={one.get('alias')}", one.get("alias")),
                     ("deprecated", one.get("deprecated")),
                     ("numa-mem", one.get("numa-mem-supported")),
+                    (f"cpus={one.get('cpu-max')}", one.get("cpu-max")),
                 )
                 if wanted
             )
