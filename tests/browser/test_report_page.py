@@ -71,7 +71,7 @@ def numbers_of_model(page: Page) -> tuple[str, str, str]:
     dynamic = ",dynamic-memslots=on" if rules.startswith("qemu") else ""
     kind = "memfd" if has_vhost else "ram"
     argv = (
-        f"-accel kvm -machine pc{',memory-backend=ram' if has_vhost else ''} -m 4G,slots=17,maxmem=1T "
+        f"-accel kvm -cpu host -machine pc{',memory-backend=ram' if has_vhost else ''} -m 4G,slots=17,maxmem=1T "
         f"-object memory-backend-{kind},id=mem0,size={size} "
     )
     if has_vhost:

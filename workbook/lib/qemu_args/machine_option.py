@@ -177,7 +177,7 @@ def _versioned(name: str, note: str, qemu: QemuBehaviour | None) -> Board | None
         return None
     version, chipset = (int(match[2]), int(match[3])), _chipset(match[1])
     released = version in _RELEASES and (not match[4] or name == "pc-q35-4.0.1")
-    if not released or (qemu is not None and not qemu.has_machine(chipset, version)):
+    if qemu is not None and not (released and qemu.has_machine(chipset, version)):
         return None
     numa_mem = compat_switch("numa_mem_supported", version, default=False)
     known = machine_type(name)
