@@ -13,6 +13,7 @@ from workbook.lib.actions import Action, DeviceAdd, DeviceDel, Plug, Reset, Star
 from workbook.lib.errors import BadInput
 from workbook.lib.recording import Recording, Step, predicted
 from workbook.live.differential import search as differential
+from workbook.live.differential.random_lines import KINDS
 from workbook.live.differential.random_vms import LARGEST_FOR_KVM, Sketch, sketches
 from workbook.live.differential.search import differences, main, search
 from workbook.live.qemu.binary import QemuBinary
@@ -43,6 +44,15 @@ def test_nothing_differs(qemu_binary: QemuBinary) -> None:
     assert not outcome.findings, "\n".join(map(str, outcome.findings))
     assert outcome.scenarios == 60
     assert outcome.steps > 120
+
+
+@pytest.mark.qemu
+def test_lines_as_people_write_them(qemu_binary: QemuBinary) -> None:
+    """Forty command lines with nodes, NVDIMMs, CPU models, slips ...: QEMU starts or refuses as the model says."""
+    outcome = search(40, 2026, qemu_binary, ["tcg"], of_lines=True)
+    assert not outcome.findings, "\n".join(map(str, outcome.findings))
+    assert 0 < outcome.started < outcome.scenarios
+    assert set(outcome.kinds) <= set(KINDS)
 
 
 # -- the search itself, with the model in QEMU's place ---------------------------------------------------------------

@@ -16,8 +16,11 @@ NOT_COMPARED: Final = frozenset({"seconds", "memory", "side", "action"})
 """Time and the bytes that the guest wrote are nobody's prediction; side and action are given."""
 _SHOWN: Final = 300
 _MISSING: Final = "<not there>"
-_DEPRECATED = re.compile(r"^warning: Machine type '[^']*' is deprecated: .*\n?", re.MULTILINE)
-"""Follows from the age of the QEMU alone."""
+_DEPRECATED = re.compile(
+    r"^warning: (?:Machine type '[^']*' is deprecated: |(?:TCG|host) doesn't support requested feature: ).*\n?",
+    re.MULTILINE,
+)
+"""Follows from the age of the QEMU, or from the host's processor, alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,15 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed as with_seed, settings
 from hypothesis.errors import Flaky
+from hypothesis.strategies import SearchStrategy
 
 from workbook.lib.errors import BadInput, WorkbookError
 from workbook.lib.recording import Difference, RecordingJson, compare, predict
@@ -26,6 +28,7 @@ from workbook.live.qemu.process import without_harness
 from workbook.live.qemu.recorder import DEFAULT_TIMEOUT, QemuBinary, find_qemu, play, usable_accel
 from workbook.tools.atomic_write import write_whole
 
+from .random_lines import KINDS, kinds_of, lines
 from .random_vms import Sketch, sketches
 
 __all__ = ("Finding", "Outcome", "differences", "judge", "main", "search")
@@ -71,10 +74,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a search did: scenarios and steps played, those for shrinking included, and what it found."""
+    """What a search did: scenarios and steps played, those for shrinking included, and what it found.
+
+    Attributes
+    ----------
+    started
+        Scenarios that QEMU started.
+    kinds
+        How many lines had each kind of `random_lines.KINDS`.
+    """
 
     scenarios: int = 0
     steps: int = 0
+    started: int = 0
+    kinds: Mapping[str, int] = field(default_factory=Counter)
     findings: tuple[Finding, ...] = field(default=())
 
 
@@ -124,6 +137,7 @@ def search(
     *,
     progress: Callable[[int], object] | None = None,
     most: int = _MOST_FINDINGS,
+    of_lines: bool = False,
 ) -> Outcome:
     """Play random scenarios on both; every difference is shrunk to the smallest scenario that shows one.
 
@@ -139,11 +153,14 @@ def search(
         Called with 1 after every scenario.
     most
         End after so many findings.
+    of_lines
+        Command lines as people write them, only started (`random_lines`), in place of VMs that things happen to.
     """
+    drawn = lines(qemu.version) if of_lines else sketches(accels, qemu.version)
     outcome = Outcome()
     todo, turn = examples, 0
     while todo > 0 and len(outcome.findings) < most:
-        done, finding, outcome = _round(todo, seed + turn * 1_000_003, qemu, accels, progress, outcome)
+        done, finding, outcome = _round(todo, seed + turn * 1_000_003, qemu, drawn, progress, outcome)
         turn += 1
         todo -= done
         if finding is None:
@@ -156,12 +173,13 @@ def _round(
     examples: int,
     seed: int,
     qemu: QemuBinary,
-    accels: Sequence[str],
+    drawn: SearchStrategy[Sketch],
     progress: Callable[[int], object] | None,
     outcome: Outcome,
 ) -> tuple[int, Finding | None, Outcome]:
     """Go on until something differs; also return how many scenarios that took, without those for shrinking."""
-    before_first = scenarios = steps = 0
+    before_first = scenarios = steps = started = 0
+    kinds = Counter(outcome.kinds)
     last: Finding | None = None
 
     @with_seed(seed)
@@ -174,11 +192,13 @@ def _round(
         verbosity=Verbosity.quiet,
         report_multiple_bugs=False,
     )
-    @given(sketches(accels, qemu.version))
+    @given(drawn)
     def compared(sketch: Sketch) -> None:
-        nonlocal before_first, scenarios, steps, last
+        nonlocal before_first, scenarios, steps, started, last
         recording, finding = judge(sketch, qemu)
         scenarios, steps = scenarios + 1, steps + len(recording["steps"])
+        started += recording["steps"][0].get("error") is None
+        kinds.update(kinds_of(sketch))
         before_first += last is None
         if progress is not None:
             progress(1)
@@ -192,7 +212,14 @@ def _round(
         pass
     else:
         last = None
-    return before_first, last, replace(outcome, scenarios=outcome.scenarios + scenarios, steps=outcome.steps + steps)
+    done = replace(
+        outcome,
+        scenarios=outcome.scenarios + scenarios,
+        steps=outcome.steps + steps,
+        started=outcome.started + started,
+        kinds=kinds,
+    )
+    return before_first, last, done
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m workbook.live.differential") -> int:
@@ -204,7 +231,9 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m workbook.l
         qemu = find_qemu(options.qemu, OLDEST_VERSION)
         accels = [options.accel] if options.accel else ["tcg", "kvm"] if usable_accel() == "kvm" else ["tcg"]
         with progress_bar(options.examples, "scenarios") as (_, moved):
-            outcome = search(options.examples, options.seed, qemu, accels, progress=moved, most=options.most)
+            outcome = search(
+                options.examples, options.seed, qemu, accels, progress=moved, most=options.most, of_lines=options.lines
+            )
     except WorkbookError as error:
         print(f"differential: {error}", file=sys.stderr)
         return 2
@@ -213,6 +242,9 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m workbook.l
         return 128 + signal.SIGINT
     for finding in outcome.findings:
         print(f"{finding}\n  written to {finding.write(options.found)}\n")
+    if options.lines and outcome.scenarios:
+        shares = {"started": outcome.started, **{kind: outcome.kinds[kind] for kind in KINDS}}
+        print(", ".join(f"{name} {count / outcome.scenarios:.0%}" for name, count in shares.items()))
     print(
         f"{outcome.scenarios} scenarios, {outcome.steps} steps, {len(outcome.findings)} differ, seed {options.seed},"
         f" QEMU {qemu.version}"
@@ -227,5 +259,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--qemu", metavar="PATH", help="the executable (default: qemu-system-x86_64 on PATH)")
     parser.add_argument("--accel", choices=("kvm", "tcg"), help="only this accelerator (default: all that work here)")
     parser.add_argument("--found", type=Path, default=FOUND, metavar="FOLDER", help=f"for findings (default: {FOUND})")
+    parser.add_argument("--lines", action="store_true", help="command lines as people write them, only started")
     parser.add_argument("--most", type=int, default=_MOST_FINDINGS, metavar="K", help="end after so many findings")
     return parser
