@@ -7,9 +7,9 @@ from bokeh.embed import file_html
 from bokeh.resources import Resources
 from playwright.sync_api import Page
 
-from workbook.charts.design_panels import Axes, Panel, environments
 from workbook.charts.design_space import DesignSpace
 from workbook.lib.size import shown_size
+from workbook.lib.sweep.design_space import Axes, Panel, environments
 
 RULES = ("rfc-2021", "qemu-8.2")
 WHERE = """() => {

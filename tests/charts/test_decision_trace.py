@@ -5,9 +5,10 @@ from html.parser import HTMLParser
 import pytest
 
 from workbook.charts import DecisionTrace
-from workbook.charts.decision_trace import DIRECT, NOTHING, binding_step
+from workbook.charts.decision_trace import DIRECT, NOTHING
 from workbook.lib.rules import RULE_SETS, Budget, Decision, TraceStep, get
 from workbook.lib.size import GiB, MiB
+from workbook.lib.trace import binding_step
 
 ROOMY = Budget(device_memory_size=1024 * GiB, kvm_max=32764, kvm_free=32757)
 TIGHT = Budget(device_memory_size=1024 * GiB, kvm_max=32764, kvm_free=32757, vhost_max=64, vhost_free=62)
@@ -49,7 +50,7 @@ class Cells(HTMLParser):
 def test_binding_step(rules: str, budget: Budget, size: int, name: str) -> None:
     """The binding step is the last one that changed the number of memslots."""
     decision = get(rules).decide(budget, size)
-    index = binding_step(decision)
+    index = binding_step(decision.trace)
     assert index is not None
     assert decision.trace[index].name == name
 
@@ -57,7 +58,7 @@ def test_binding_step(rules: str, budget: Budget, size: int, name: str) -> None:
 def test_binding_step_may_be_the_size() -> None:
     """Where fewer memslots than granted follow from their size, the step that sets the size decides."""
     decision = get("qemu-10.0").decide(Budget(device_memory_size=3 * GiB, kvm_max=32764, kvm_free=32757), 3 * GiB)
-    index = binding_step(decision)
+    index = binding_step(decision.trace)
     assert index is not None
     assert (decision.count, decision.trace[index].name) == (3, "memslot size")
 

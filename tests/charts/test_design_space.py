@@ -1,11 +1,21 @@
 """The design space: every cell is the model's decision, late back ends included, and lines lie where it flips."""
 
+from html import escape
 from typing import Any
 
 import numpy as np
 import pytest
 
-from workbook.charts.design_panels import (
+from workbook.charts.design_space import NOTHING, DesignSpace
+from workbook.charts.design_space_columns import flip_segments, runs
+from workbook.gallery.design_space import design_space, flip_table
+from workbook.lib.cost.kvm import KvmHost
+from workbook.lib.errors import BadInput, Refusal
+from workbook.lib.machine.machine import Machine
+from workbook.lib.rules import Budget, get
+from workbook.lib.size import GiB, TiB
+from workbook.lib.sweep import Verdict, after, sweep
+from workbook.lib.sweep.design_space import (
     BACKEND_REFUSED,
     BOOT_SECTIONS,
     KINDS,
@@ -14,18 +24,8 @@ from workbook.charts.design_panels import (
     Axes,
     Panel,
     environments,
-    flip_segments,
     outcomes,
-    runs,
 )
-from workbook.charts.design_space import NOTHING, DesignSpace
-from workbook.gallery.design_space import design_space, flip_table
-from workbook.lib.cost.kvm import KvmHost
-from workbook.lib.errors import BadInput, Refusal
-from workbook.lib.machine.machine import Machine
-from workbook.lib.rules import Budget, get
-from workbook.lib.size import GiB, TiB
-from workbook.lib.sweep import Verdict, after, sweep
 
 SMALL = Axes((GiB, 16 * GiB, 256 * GiB, 4 * TiB), (8, 64, 300, 508, 509, 4096))
 
@@ -140,7 +140,7 @@ def test_update_and_describe(theme: Any) -> None:
     ]
     assert [one.title.text for one in chart.figures] == ["rfc-2021", "qemu-8.2"]
     assert np.array_equal(chart.images[1].data["image"][0], panels[1].values)
-    assert chart.words.data["0"] == list(panels[0].words)
+    assert chart.words.data["0"] == [escape(one) for one in panels[0].words]
 
 
 def test_maps_must_fit() -> None:

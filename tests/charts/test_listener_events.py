@@ -7,9 +7,9 @@ from hypothesis import given, strategies as st
 from pictured import CoverLetter
 
 from workbook.charts import ListenerEvents
-from workbook.charts.listener_events import MOST_ROWS, NOTHING, axis_of, listener_columns, missing_for_a_moment
+from workbook.charts.listener_events import MOST_ROWS, NOTHING, axis_of, listener_columns
 from workbook.charts.theme import theme_of
-from workbook.lib.memory.flatview import ChangeKind, FlatRange, FlatView
+from workbook.lib.memory.flatview import ChangeKind, FlatRange, FlatView, missing_for_a_moment
 from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.size import GiB
 
@@ -44,7 +44,7 @@ def test_missing_for_a_moment(before: FlatView, after: FlatView) -> None:
         for at in old.keys() & new.keys()
         if old[at] == new[at] and not any(one.start <= at < one.end for one in kept)
     }
-    found = [at for low, high in missing_for_a_moment(changes).tolist() for at in range(low, high)]
+    found = [at for low, high in missing_for_a_moment(changes) for at in range(low, high)]
     assert len(found) == len(set(found))
     assert set(found) == expected
 

@@ -319,7 +319,7 @@ def test_compare_keeps_this_one_as_b() -> None:
     explorer._compare.value = True
     explorer._rules.widget.value = "qemu-10.0"
     assert explorer.other_view.outcome
-    assert explorer.other_view.outcome.rules == "rfc-2021"
+    assert explorer.other_view.outcome.rules.name == "rfc-2021"
     table, pictures = explorer._body.children[1].children
     assert "<td style='text-align:left'>Rule set</td>" in table.value
     assert "≠" in table.value
@@ -574,9 +574,9 @@ def test_a_rule_set_of_your_own() -> None:
     explorer._rules.widget.value = "rfc-2021"
     assert "rules=rfc-2021, memslots=21/500" in repr(explorer)
     explorer._rules.widget.value = "half"
-    assert explorer.outcome.rules == "half"
+    assert explorer.outcome.rules.name == "half"
     explorer._preset.value = "one-tib"
-    assert explorer.outcome.rules == "half"
+    assert explorer.outcome.rules.name == "half"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

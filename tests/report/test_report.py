@@ -399,7 +399,7 @@ def test_notebook_with_an_explorer_a_picture_and_a_table(tmp_path: Path) -> None
     assert text.count("<details class='code'>") == 4
     reader = Reader(data_of(text, "shown-1"))
     outcome = Outcome.of(PRESETS["kata-virtiofsd"].scenario)
-    own = list(RULE_SETS).index(outcome.rules)
+    own = list(RULE_SETS).index(outcome.rules.name)
     assert reader.frame(reader.data["steps"][reader.data["start"]][own])["sentence"] == sentence(outcome)
     assert 'data-pictures="shown-2"' in text
     assert len(text.encode()) < LIMIT

@@ -9,34 +9,14 @@ from bokeh.models.widgets import Div
 from workbook.lib.errors import ReasonStep
 from workbook.lib.rules.base import Decision
 from workbook.lib.size import format_size
+from workbook.lib.trace import binding_step
 
 from .theme import PLAIN_FONT, Theme, ThemeName, theme_of
 
-__all__ = ("DecisionTrace", "binding_step")
+__all__ = ("DecisionTrace",)
 
 NOTHING: Final = "No decision: nothing was cut into memslots."
 DIRECT: Final = "No decision: the RAM is mapped directly and completely, as one memslot."
-
-
-def binding_step(decision: Decision) -> int | None:
-    """Return the index in the trace of the step that set the number of memslots: the last one that changed it.
-
-    Steps that only hand the number on, and sizes derived from it, do not count. Where the number follows from the
-    memslots' size, it is the step that set the size. None without a trace.
-    """
-    trace = decision.trace
-    counts = [
-        index for index, step in enumerate(trace) if isinstance(step.value, int) and not (step.is_size or step.given)
-    ]
-    if not counts:
-        return None
-    chain = len(counts) - 1
-    while chain and trace[counts[chain - 1]].value == trace[counts[-1]].value:
-        chain -= 1
-    found = counts[chain]
-    if found == counts[-1] and found and trace[found - 1].is_size:
-        return found - 1
-    return found
 
 
 class DecisionTrace:
@@ -74,7 +54,7 @@ class DecisionTrace:
             style = f"color:{self.theme.text};background:{self.theme.page};font-family:{PLAIN_FONT}"
             return f"<p style='{style}'>{name}{words}</p>"
         whose = f"{title}: " if title else ""
-        return _table(decision.trace, binding_step(decision), f"{whose}why {_result(decision)}", self.theme)
+        return _table(decision.trace, binding_step(decision.trace), f"{whose}why {_result(decision)}", self.theme)
 
     def reason(self, steps: Sequence[ReasonStep]) -> str:
         """Return the numbers that lead to a refusal as a table; the last one is too large. Empty without any."""
@@ -84,7 +64,7 @@ class DecisionTrace:
         """Return the decision in one line, and the steps below it."""
         if self.decision is None or not self.decision.trace:
             return NOTHING if self.decision is None else DIRECT
-        binding = binding_step(self.decision)
+        binding = binding_step(self.decision.trace)
         lines = [f"{one}{' <- decides' if index == binding else ''}" for index, one in enumerate(self.decision.trace)]
         whose = f"{self._title}: " if self._title else ""
         return "\n".join([whose + _result(self.decision), *lines])

@@ -33,9 +33,10 @@ from bokeh.plotting import figure
 
 from workbook.lib.errors import BadInput
 from workbook.lib.size import shown_size
+from workbook.lib.sweep.design_space import KINDS, ONE, QUANTITIES, SEVERAL, Axes, Floats, Panel, Quantity
 
 from .axes.byte import SIZE_JS
-from .design_panels import KINDS, ONE, QUANTITIES, SEVERAL, Axes, Floats, Panel, Quantity, flip_segments, runs
+from .design_space_columns import flip_segments, runs
 from .theme import (
     BLACK,
     BLUE,
@@ -190,7 +191,7 @@ class DesignSpace:
         ]
         self._across.data = {"text": [f"Device of {shown_size(one)}" for one in axes.sizes]}
         self._upwards.data = {"text": [f"back end with {one:,} memslots" for one in axes.limits]}
-        self.words.data = {str(number): list(panel.words) for number, panel in enumerate(panels)}
+        self.words.data = {str(number): list(map(escape, panel.words)) for number, panel in enumerate(panels)}
         self._point_at(2 * columns // 3, rows // 2)
 
     def describe(self) -> str:
@@ -273,7 +274,9 @@ class DesignSpace:
     def _point_at(self, column_at: int, row_at: int) -> None:
         self.pointer.data = {"x": [column_at + 0.5], "y": [row_at + 0.5]}
         at = row_at * self.axes.shape[1] + column_at
-        rows = "".join(f"<tr><th>{escape(panel.name)}</th><td>{panel.words[at]}</td></tr>" for panel in self.panels)
+        rows = "".join(
+            f"<tr><th>{escape(panel.name)}</th><td>{escape(panel.words[at])}</td></tr>" for panel in self.panels
+        )
         where = f"{self._across.data['text'][column_at]}, {self._upwards.data['text'][row_at]}"
         self._pane.text = f"<b>{where}</b><table>{rows}</table>"
 

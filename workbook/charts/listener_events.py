@@ -5,7 +5,6 @@ from html import escape
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from bokeh.models import (
     Column,
     ColumnDataSource,
@@ -15,7 +14,7 @@ from bokeh.models import (
     Text,
 )
 
-from workbook.lib.memory.flatview import Change, ChangeKind
+from workbook.lib.memory.flatview import Change, ChangeKind, missing_for_a_moment
 from workbook.lib.size import GiB, KiB, shown_size
 
 from .axes.address import fit_labels, put_addresses_on
@@ -37,7 +36,7 @@ from .theme import (
     zoom_tools,
 )
 
-__all__ = ("ListenerEvents", "events_in_words", "listener_columns", "missing_for_a_moment")
+__all__ = ("ListenerEvents", "events_in_words", "listener_columns")
 
 ROLES: Final = {ChangeKind.DEL: "del", ChangeKind.ADD: "add", ChangeKind.NOP: "nop"}
 LEGEND: Final = {
@@ -53,27 +52,6 @@ LEAST: Final = 230
 """Pixels that the toolbar needs."""
 MOST_ROWS: Final = 24
 """Rows that get their full height and a name; more of them share the space."""
-
-
-def missing_for_a_moment(changes: Sequence[Change]) -> npt.NDArray[np.int64]:
-    """Return the address ranges (start, end) that are there before and after, and not in between.
-
-    A range that is deleted and added again, with the same memory behind it, is gone for whoever looks between the two
-    callbacks: the update is not atomic for it.
-    """
-    deleted = [one.range for one in changes if one.kind is ChangeKind.DEL]
-    added = [one.range for one in changes if one.kind is ChangeKind.ADD]
-    found: list[tuple[int, int]] = []
-    first = 0
-    for old in deleted:
-        while first < len(added) and added[first].end <= old.start:
-            first += 1
-        for new in added[first:]:
-            if new.start >= old.end:
-                break
-            if new.region == old.region and new.start - new.offset == old.start - old.offset:
-                found.append((max(old.start, new.start), min(old.end, new.end)))
-    return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
 def axis_of(changes: Sequence[Change]) -> BrokenAxis:
@@ -124,12 +102,11 @@ def _label_columns(changes: Sequence[Change], axis: BrokenAxis, theme: Theme) ->
 
 def _missing_columns(changes: Sequence[Change], axis: BrokenAxis) -> dict[str, Any]:
     ranges = missing_for_a_moment(changes)
-    sizes = ranges[:, 1] - ranges[:, 0]
     return {
-        "left": axis.place(ranges[:, 0]),
-        "right": axis.place(ranges[:, 1]),
-        "range": [hex_range(int(low), int(size)) for (low, _), size in zip(ranges, sizes, strict=True)],
-        "size": [shown_size(int(size)) for size in sizes],
+        "left": axis.place([low for low, _ in ranges]),
+        "right": axis.place([high for _, high in ranges]),
+        "range": [hex_range(low, high - low) for low, high in ranges],
+        "size": [shown_size(high - low) for low, high in ranges],
     }
 
 
@@ -138,8 +115,7 @@ def _headline(changes: Sequence[Change]) -> str:
     if not counts[ChangeKind.DEL] and not counts[ChangeKind.ADD]:
         return NOTHING
     text = ", ".join(f"{number:,} {kind.value}" for kind, number in counts.items())
-    missing = missing_for_a_moment(changes)
-    size = int((missing[:, 1] - missing[:, 0]).sum())
+    size = sum(high - low for low, high in missing_for_a_moment(changes))
     return f"{text}; {f'{shown_size(size)} missing for a moment' if size else 'nothing is missing in between'}"
 
 

@@ -62,7 +62,7 @@ class OutcomeCharts:
         """Show another outcome."""
         self.memory_map.update(outcome.layout)
         self.budget.update(outcome.layout.consumers if outcome.layout else ())
-        self.overhead.update((("single memslot", outcome.single.cost), (outcome.rules, outcome.cost)))
+        self.overhead.update((("single memslot", outcome.single_cost), (outcome.rules.name, outcome.cost)))
 
     def describe(self) -> str:
         """Return what the charts show in words."""

@@ -63,7 +63,7 @@ class CommandLine(Displayed):
         try:
             scenario = read_argv(self.text.value, rules=rules)
         except WorkbookError as error:
-            self.outcome = Outcome.refused(Problem.of(error), rules.name)
+            self.outcome = Outcome.refused(Problem.of(error), rules)
         else:
             self.outcome = Outcome.of(scenario, rules)
         self.view.show(self.outcome)

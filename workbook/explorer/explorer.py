@@ -340,7 +340,7 @@ class Explorer(Displayed):
         self._draw(self._whole.after(position))
 
     def _draw(self, outcome: Outcome) -> None:
-        self.view.show(outcome, self._rules_of(outcome.scenario))
+        self.view.show(outcome)
         self._difference.value = "" if self._other is None else difference(outcome, self._other)._repr_html_()
 
     def figures_within(self) -> tuple[Figure, ...]:

@@ -13,8 +13,6 @@ from workbook.charts.listener_events import events_in_words
 from workbook.lib.explore.advice import Advice, advise, binding
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.slot_table import slot_csv
-from workbook.lib.libvirt.writer import write_domain
-from workbook.lib.rules import RULE_SETS, RuleSet
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
 from workbook.widgets.bokeh_figure import Figure
@@ -66,15 +64,15 @@ class OutcomeView(widgets.VBox):
         )
         styled(self, "")
 
-    def show(self, outcome: Outcome, rules: RuleSet | None = None) -> None:
-        """Show another outcome, of `rules` where these are not a published rule set."""
+    def show(self, outcome: Outcome) -> None:
+        """Show another outcome."""
         self.outcome = outcome
         # the charts first: every other message makes the page paint something before them
         with self.figure.held():
             self.charts.update(outcome)
         self._notice.value = _notice(outcome)
         self._summary.value = f"<div style='font-size:110%'>{html.escape(_sentence(outcome))}</div>"
-        self._advise(outcome, rules)
+        self._advise(outcome)
         self._show_tab(None)
 
     def _on_cut(self, change: Any) -> None:
@@ -83,11 +81,11 @@ class OutcomeView(widgets.VBox):
             with self.figure.held():
                 self.charts.update(self.outcome)
 
-    def _advise(self, outcome: Outcome, rules: RuleSet | None) -> None:
+    def _advise(self, outcome: Outcome) -> None:
         """Offer changes that help, each a button that makes it."""
         if self._apply is None:
             return
-        found = advise(outcome, rules)
+        found = advise(outcome)
         binds = binding(found)
         self._binds.value = f"<b>What binds:</b> {html.escape(binds)}" if binds else ""
         self._advice.children = [self._button(one) for one in found]
@@ -123,7 +121,7 @@ class OutcomeView(widgets.VBox):
         if name == "Command line":
             return _text([shlex.join(outcome.command_line)], wrap=True)
         if name == "libvirt XML":
-            return _text(write_domain(outcome.scenario, RULE_SETS.get(outcome.rules)).splitlines())
+            return _text(outcome.domain_xml.splitlines())
         if name == "Save":
             return _links(outcome)
         return _text(self.charts.describe().splitlines(), wrap=True)
@@ -137,7 +135,7 @@ def _sentence(outcome: Outcome) -> str:
     return (
         f"{outcome.used:,} of {outcome.promised:,} memslots mapped, {format_size(plugged)} plugged, "
         f"{format_size(outcome.cost.total, digits=1)} of KVM metadata "
-        f"(one memslot: {format_size(outcome.single.cost.total, digits=1)})"
+        f"(one memslot: {format_size(outcome.single_cost.total, digits=1)})"
     )
 
 
@@ -170,7 +168,7 @@ def _links(outcome: Outcome) -> str:
     files = {
         "memslots.csv": slot_csv(outcome.layout) if outcome.layout else "",
         "vm.sh": shlex.join(outcome.command_line) + "\n",
-        "vm.xml": write_domain(outcome.scenario, RULE_SETS.get(outcome.rules)),
+        "vm.xml": outcome.domain_xml,
         "scenario.json": outcome.scenario.to_json() + "\n",
     }
     items = [

@@ -7,12 +7,12 @@ from bokeh.models import LogTicker
 
 from workbook.charts import Curves, ListenerEvents, OverheadBars
 from workbook.charts.curves import MOST, Points
-from workbook.charts.listener_events import missing_for_a_moment
 from workbook.charts.predicted_measured import PredictedMeasured
 from workbook.lib.cost.kvm import Cost, KvmHost
 from workbook.lib.cost.measurements import MeasuredHost
 from workbook.lib.explore.growth import growth, with_plugged
 from workbook.lib.explore.outcome import Outcome
+from workbook.lib.memory.flatview import missing_for_a_moment
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB, MiB, TiB, format_size, round_up
@@ -167,6 +167,6 @@ def missing_over_plugged(
     curves: dict[str, Points] = {}
     for one in map(get, rules):
         missing = [missing_for_a_moment(growth(scenario, one, size, size + step)) for size in plugged]
-        curves[one.name] = (list(plugged), [int((piece[:, 1] - piece[:, 0]).sum()) for piece in missing])
+        curves[one.name] = (list(plugged), [sum(high - low for low, high in ranges) for ranges in missing])
     chart.update(curves)
     return Picture(chart)

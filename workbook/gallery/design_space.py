@@ -5,7 +5,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from workbook.charts.design_panels import (
+from workbook.charts.design_space import DesignSpace
+from workbook.charts.theme import ThemeName
+from workbook.lib.cost.kvm import KvmHost
+from workbook.lib.rules import RuleSet, get
+from workbook.lib.size import MiB, shown_size
+from workbook.lib.sweep import flips
+from workbook.lib.sweep.design_space import (
     BOOT_SECTIONS,
     KINDS,
     MOST_MEMSLOTS,
@@ -15,12 +21,6 @@ from workbook.charts.design_panels import (
     environments,
     outcomes,
 )
-from workbook.charts.design_space import DesignSpace
-from workbook.charts.theme import ThemeName
-from workbook.lib.cost.kvm import KvmHost
-from workbook.lib.rules import RuleSet, get
-from workbook.lib.size import MiB, shown_size
-from workbook.lib.sweep import flips
 from workbook.tables.table import Table
 from workbook.widgets.picture import Picture
 

@@ -1,10 +1,11 @@
 """Trace: named values in order, with how each comes about: what a rule set decided, or why QEMU refuses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .size import format_size
 
-__all__ = ("Trace", "TraceStep")
+__all__ = ("Trace", "TraceStep", "binding_step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +57,23 @@ class Trace:
         """Append a size in bytes and hand it back."""
         self.steps.append(TraceStep(name, value, why, is_size=True))
         return value
+
+
+def binding_step(steps: Sequence[TraceStep]) -> int | None:
+    """Return the index of the step that set the number of memslots: the last one that changed it.
+
+    Steps that only hand the number on, and sizes derived from it, do not count. Where the number follows from the
+    memslots' size, it is the step that set the size. None without steps that decide.
+    """
+    counts = [
+        index for index, step in enumerate(steps) if isinstance(step.value, int) and not (step.is_size or step.given)
+    ]
+    if not counts:
+        return None
+    chain = len(counts) - 1
+    while chain and steps[counts[chain - 1]].value == steps[counts[-1]].value:
+        chain -= 1
+    found = counts[chain]
+    if found == counts[-1] and found and steps[found - 1].is_size:
+        return found - 1
+    return found

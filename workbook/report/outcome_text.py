@@ -5,14 +5,13 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from workbook.charts.decision_trace import DIRECT, binding_step
+from workbook.charts.decision_trace import DIRECT
 from workbook.lib.errors import ReasonStep, WorkbookError
 from workbook.lib.explore.advice import advise, binding
 from workbook.lib.explore.outcome import Outcome
-from workbook.lib.libvirt.writer import write_domain
-from workbook.lib.rules import RULE_SETS, RuleSet
 from workbook.lib.scenario import Dimm, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size
+from workbook.lib.trace import binding_step
 
 __all__ = (
     "COMPARED",
@@ -65,12 +64,12 @@ def sentence(outcome: Outcome) -> str:
     """Return the outcome in one line of plain text."""
     layout = outcome.layout
     if layout is None:
-        return f"{outcome.rules}: QEMU does not start."
-    plugged = sum(one.plugged_size for one in layout.devices)
+        return f"{outcome.rules.name}: QEMU does not start."
     return (
-        f"{outcome.rules}: {outcome.used:,} of {outcome.promised:,} memslots mapped, {format_size(plugged)} plugged, "
+        f"{outcome.rules.name}: {outcome.used:,} of {outcome.promised:,} memslots mapped, "
+        f"{format_size(outcome.plugged)} plugged, "
         f"{format_size(outcome.cost.total, digits=1)} of KVM metadata "
-        f"(one memslot: {format_size(outcome.single.cost.total, digits=1)})."
+        f"(one memslot: {format_size(outcome.single_cost.total, digits=1)})."
     )
 
 
@@ -83,7 +82,7 @@ def numbers(outcome: Outcome) -> str:
     plugged, asked = (sum(getattr(one, name) for one in devices) for name in ("plugged_size", "requested_size"))
     usable = sum(one.usable_region_size for one in devices)
     sizes = _and([format_size(one) for one in dict.fromkeys(one.decision.memslot_size for one in devices)] or ["0 B"])
-    single = outcome.single.cost.total
+    single = outcome.single_cost.total
     rows = [
         ("memslots mapped", f"{outcome.used:,}", f"of {outcome.promised:,}, each {sizes}"),
         ("plugged", _size(plugged), f"{_size(asked)} requested, {_size(usable)} usable"),
@@ -99,7 +98,7 @@ def _size(size: int) -> str:
     return format_size(size, digits=2) if size else "0"
 
 
-def verdict(outcome: Outcome, rules: RuleSet | str) -> str:
+def verdict(outcome: Outcome) -> str:
     """Return what QEMU says: a refusal in its words, warnings, and changes that help, each of which was played."""
     lines = []
     if outcome.problem:
@@ -109,7 +108,7 @@ def verdict(outcome: Outcome, rules: RuleSet | str) -> str:
             lines.append(f"<p><strong>What to do:</strong> {html.escape(outcome.problem.advice.rstrip('.'))}.</p>")
     warnings = outcome.layout.warnings if outcome.layout else ()
     lines += [f"<p><strong>QEMU warns:</strong> <q>{html.escape(one)}</q></p>" for one in warnings]
-    found = advise(outcome, rules)
+    found = advise(outcome)
     if found:
         if binds := binding(found):
             lines.append(f"<p><strong>What binds:</strong> {html.escape(binds)}.</p>")
@@ -159,7 +158,7 @@ def _options(words: Sequence[str]) -> Iterable[str]:
 def domain_xml(outcome: Outcome) -> list[str]:
     """Return the libvirt domain, line by line; or why there is none."""
     try:
-        return write_domain(outcome.scenario, RULE_SETS.get(outcome.rules)).splitlines()
+        return outcome.domain_xml.splitlines()
     except WorkbookError as error:
         return [f"<!-- {error} -->"]
 
@@ -176,7 +175,7 @@ def traces(outcome: Outcome) -> str:
             tables.append(f"<p><strong>{html.escape(one.id)}:</strong> {DIRECT}</p>")
             continue
         caption = f"{one.id}: {decision.count:,} x {format_size(decision.memslot_size)}"
-        tables.append(_steps(caption, decision.trace, binding_step(decision), "this decides"))
+        tables.append(_steps(caption, decision.trace, binding_step(decision.trace), "this decides"))
     return "".join(tables) or "<p>No device was cut into memslots.</p>"
 
 

@@ -81,7 +81,7 @@ class _Recorder:
 
     def take(self, scenario: Scenario, rules: RuleSet | str) -> int:
         """Play one scenario; return the number of what was taken."""
-        shown = self._words(self._play(scenario, rules), rules)
+        shown = self._words(self._play(scenario, rules))
         parts = [self.tape.value(shown[name]) for name in _WORDS]
         parts += [self.tape.column(shown[name]) for name in LINES]
         self.taken.append((self.stage.snapshot(), parts))
@@ -89,20 +89,20 @@ class _Recorder:
 
     def words_of(self, scenario: Scenario, rules: RuleSet | str) -> dict[str, Any]:
         """Return the texts alone, for the page before any script runs."""
-        return self._words(self._play(scenario, rules), rules)
+        return self._words(self._play(scenario, rules))
 
-    def _words(self, outcome: Outcome, rules: RuleSet | str) -> dict[str, Any]:
+    def _words(self, outcome: Outcome) -> dict[str, Any]:
         charts = next(iter(self._charts.values())).by_name
         bare = replace(outcome.scenario, actions=())
-        if (bare, outcome.rules) not in self._written:
+        if (bare, outcome.rules.name) not in self._written:
             # neither knows actions: most positions share them
-            self._written[bare, outcome.rules] = (words.command_line(outcome), words.domain_xml(outcome))
-        argv, xml = self._written[bare, outcome.rules]
+            self._written[bare, outcome.rules.name] = (words.command_line(outcome), words.domain_xml(outcome))
+        argv, xml = self._written[bare, outcome.rules.name]
         return {
             "vm": html.escape(words.vm_in_words(outcome.scenario)),
             "sentence": html.escape(words.sentence(outcome)),
             "numbers": words.numbers(outcome),
-            "verdict": words.verdict(outcome, rules),
+            "verdict": words.verdict(outcome),
             "cells": words.comparison_cells(outcome),
             "trace": words.traces(outcome),
             **{f"{name}-words": html.escape(chart.describe()) for name, chart in charts.items()},

@@ -10,7 +10,6 @@ from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS, cover_letter
 from workbook.lib.explore.settings import SETTINGS
 from workbook.lib.qemu_args.reader import read_argv
-from workbook.lib.rules import get
 from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import GiB, TiB, format_size
 
@@ -110,7 +109,7 @@ def test_presets_travel(name: str) -> None:
     assert Scenario.from_json(scenario.to_json()) == scenario
     outcome = Outcome.of(scenario)
     limits = {str(one.id): one.slots for one in scenario.devices if isinstance(one, VhostDevice)}
-    again = read_argv(outcome.command_line, rules=get(outcome.rules), vhost_slots=limits)
+    again = read_argv(outcome.command_line, rules=outcome.rules, vhost_slots=limits)
     assert [one.id for one in again.devices] == [one.id for one in scenario.devices]
     assert (again.ram, again.maxmem, again.chipset) == (scenario.ram, scenario.maxmem, scenario.chipset)
 

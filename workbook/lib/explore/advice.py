@@ -11,7 +11,7 @@ from typing import Final
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE
 from workbook.lib.errors import BadInput
 from workbook.lib.host import Host
-from workbook.lib.rules import RULE_SETS, RuleSet, get
+from workbook.lib.rules import RuleSet
 from workbook.lib.scenario import Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, format_size
 
@@ -43,7 +43,7 @@ class Advice:
     binds: str = ""
 
 
-def advise(outcome: Outcome, rules: RuleSet | str | None = None) -> tuple[Advice, ...]:
+def advise(outcome: Outcome) -> tuple[Advice, ...]:
     """Return changes after which QEMU accepts, or a device has more than one memslot; the smallest of each kind.
 
     Empty where nothing is wrong: QEMU accepts, and no device that could have several memslots has one.
@@ -51,15 +51,12 @@ def advise(outcome: Outcome, rules: RuleSet | str | None = None) -> tuple[Advice
     stuck = _single_slots(outcome)
     if outcome.problem is None and not stuck:
         return ()
-    if rules is None and outcome.rules not in RULE_SETS:
-        return ()
     found = []
-    chosen = get(rules if rules is not None else outcome.rules)
-    for binds, ladder in _ladders(outcome.scenario, chosen):
+    for binds, ladder in _ladders(outcome.scenario, outcome.rules):
         # a ladder ends where a step would be no VM any more, such as a maxmem beyond 2^64
         with suppress(BadInput):
             for text, scenario in ladder:
-                better = Outcome.of(scenario, chosen)
+                better = Outcome.of(scenario, outcome.rules)
                 if better.problem is None and (outcome.problem is not None or _single_slots(better) < stuck):
                     words = f"{text}: {better.used} of {better.promised} memslots mapped"
                     found.append(Advice(words, scenario, binds))

@@ -12,7 +12,7 @@ from typing import Final
 from workbook.lib.actions import Action, RequestSize, Reset, Settle, UnplugAll
 from workbook.lib.errors import WorkbookError
 from workbook.lib.machine.snapshot import DeviceLayout, Layout
-from workbook.lib.memory.flatview import Change, ChangeKind
+from workbook.lib.memory.flatview import Change, missing_for_a_moment
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import MemoryBackend, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, MiB, format_size
@@ -77,15 +77,9 @@ def _of_consumers(layout: Layout) -> Iterator[str]:
 
 
 def _of_changes(changes: tuple[Change, ...]) -> Iterator[str]:
-    """Find what vanishes and comes back in another shape: such an update is not atomic for a consumer."""
-    gone = [one.range for one in changes if one.kind is ChangeKind.DEL]
-    for one in changes:
-        again = next((old for old in gone if old.start < one.range.end and one.range.start < old.end), None)
-        if one.kind is ChangeKind.ADD and again is not None:
-            yield (
-                f"not atomic: {format_size(again.size)} at {again.start:#x} vanish and come back as "
-                f"{format_size(one.range.size)} at {one.range.start:#x}"
-            )
+    """Find mapped memory that is unmapped and mapped again: such an update is not atomic for a listener."""
+    for low, high in missing_for_a_moment(changes):
+        yield f"not atomic: {format_size(high - low)} at {low:#x} vanish and come back"
 
 
 def random_scenario(random: Random) -> Scenario:

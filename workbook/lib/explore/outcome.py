@@ -7,10 +7,10 @@ from typing import Any
 
 from workbook.lib.cost.kvm import KvmCost, KvmHost
 from workbook.lib.errors import WorkbookError
+from workbook.lib.libvirt.writer import write_domain
 from workbook.lib.machine.snapshot import Layout
 from workbook.lib.qemu_args.reader import write_argv
-from workbook.lib.rules import RULE_SETS
-from workbook.lib.rules.base import RuleSet
+from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
 
@@ -31,6 +31,8 @@ class Outcome:
 
     Attributes
     ----------
+    rules
+        The rule set that decided.
     steps
         The start and every action; empty where QEMU would not start.
     refusal
@@ -38,23 +40,24 @@ class Outcome:
     """
 
     scenario: Scenario
-    rules: str
+    rules: RuleSet
     steps: tuple[Step, ...] = ()
     refusal: Problem | None = None
 
     @classmethod
     def of(cls, scenario: Scenario, rules: RuleSet | str | None = None) -> "Outcome":
         """Play `scenario`; never raises for what QEMU would refuse."""
-        name = rules.name if isinstance(rules, RuleSet) else rules or scenario.rules
+        chosen = get(rules if rules is not None else scenario.rules)
         try:
-            return cls(scenario, name, timeline(scenario, rules))
+            return cls(scenario, chosen, timeline(scenario, chosen))
         except WorkbookError as error:
-            return cls(scenario, name, refusal=Problem.of(error))
+            return cls(scenario, chosen, refusal=Problem.of(error))
 
     @classmethod
-    def refused(cls, problem: Problem, rules: str) -> "Outcome":
+    def refused(cls, problem: Problem, rules: RuleSet | str) -> "Outcome":
         """Return the outcome of something that never became a scenario."""
-        return cls(Scenario(rules=rules), rules, refusal=problem)
+        chosen = get(rules)
+        return cls(Scenario(rules=chosen.name), chosen, refusal=problem)
 
     def after(self, actions: int) -> "Outcome":
         """Return the outcome after so many actions; nothing is played again."""
@@ -89,6 +92,12 @@ class Outcome:
         return kvm_host(self.scenario).metadata(sizes)
 
     @cached_property
+    def single_cost(self) -> KvmCost:
+        """KVM's metadata if every memory device were one memslot, mapped as a whole: what ``single`` would cost."""
+        sizes = [one.size for one in self.layout.devices] if self.layout and self.scenario.accel == "kvm" else []
+        return kvm_host(self.scenario).metadata(sizes)
+
+    @cached_property
     def single(self) -> "Outcome":
         """The same scenario with one memslot for the whole device."""
         return Outcome.of(self.scenario, "single")
@@ -96,7 +105,29 @@ class Outcome:
     @property
     def command_line(self) -> list[str]:
         """The QEMU command line that makes the VM."""
-        return write_argv(self.scenario, RULE_SETS.get(self.rules))
+        return write_argv(self.scenario, self.rules)
+
+    @property
+    def domain_xml(self) -> str:
+        """The libvirt domain that makes the VM."""
+        return write_domain(self.scenario, self.rules)
+
+    @property
+    def plugged(self) -> int:
+        """Bytes that the guest has plugged, over all memory devices."""
+        return sum(one.plugged_size for one in self.layout.devices) if self.layout else 0
+
+    @property
+    def exposed(self) -> int:
+        """Bytes that are mapped into the guest and not plugged, over all virtio-mem devices."""
+        devices = self.layout.devices if self.layout else ()
+        return sum(
+            slot.size - slot.plugged
+            for one in devices
+            if one.type == "virtio-mem"
+            for slot in one.memslots()
+            if slot.mapped
+        )
 
     @property
     def used(self) -> int:
@@ -116,12 +147,12 @@ class Outcome:
     def summary(self) -> str:
         """Return one stable line with the numbers."""
         if self.layout is None or (self.problem and not self.layout.devices):
-            return f"rules={self.rules}{self._refused}"
+            return f"rules={self.rules.name}{self._refused}"
         sizes = {format_size(one.decision.memslot_size) for one in self.layout.devices if one.type == "virtio-mem"}
-        plugged = sum(one.plugged_size for one in self.layout.devices)
         text = (
-            f"rules={self.rules}, memslots={self.used}/{self.promised} of {' and '.join(sorted(sizes)) or 'none'}, "
-            f"plugged={format_size(plugged)}, metadata={format_size(self.cost.total, digits=1)}"
+            f"rules={self.rules.name}, "
+            f"memslots={self.used}/{self.promised} of {' and '.join(sorted(sizes)) or 'none'}, "
+            f"plugged={format_size(self.plugged)}, metadata={format_size(self.cost.total, digits=1)}"
         )
         return text + self._refused
 

@@ -5,7 +5,7 @@ Rules: QEMU system/memory.c (``render_memory_region``, ``flatview_simplify``,
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .region import ADDRESS_SPACE_SIZE, MemoryRegion, RegionKind
 
-__all__ = ("Change", "ChangeKind", "FlatRange", "FlatView", "render")
+__all__ = ("Change", "ChangeKind", "FlatRange", "FlatView", "missing_for_a_moment", "render")
 
 
 class FlatRange(NamedTuple):
@@ -69,6 +69,27 @@ class Change(NamedTuple):
 
     kind: ChangeKind
     range: FlatRange
+
+
+def missing_for_a_moment(changes: Sequence[Change]) -> list[tuple[int, int]]:
+    """Return the guest-physical ranges (start, end) that are mapped before and after an update, but not throughout.
+
+    A range that is deleted and added again with the same memory behind it is unmapped for whoever looks between the
+    two callbacks: the update is not atomic for that listener. Ascending and disjoint, in bytes.
+    """
+    deleted = [one.range for one in changes if one.kind is ChangeKind.DEL]
+    added = [one.range for one in changes if one.kind is ChangeKind.ADD]
+    found: list[tuple[int, int]] = []
+    first = 0
+    for old in deleted:
+        while first < len(added) and added[first].end <= old.start:
+            first += 1
+        for new in added[first:]:
+            if new.start >= old.end:
+                break
+            if new.region == old.region and new.start - new.offset == old.start - old.offset:
+                found.append((max(old.start, new.start), min(old.end, new.end)))
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,6 @@
-"""What the heat maps of the design space show: numbers, kinds and words at each of their points."""
+"""The design space: the result for a device over its size and a vhost back end's memslots, point by point."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from html import escape
-from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -14,11 +11,14 @@ from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.explore.settings import SIZES
 from workbook.lib.rules import Budget, RuleSet, get
 from workbook.lib.size import MiB, TiB, shown_size
-from workbook.lib.sweep import ABSENT, Grid, Point, Result, Verdict, after, flips, metadata, sweep
+from workbook.lib.trace import binding_step
 
-from .decision_trace import binding_step
+from .evaluation import sweep
+from .grid import ABSENT, Grid, Point
+from .metadata import metadata
+from .result import Result, Verdict, after
 
-__all__ = ("KINDS", "QUANTITIES", "Axes", "Panel", "Quantity", "environments", "flip_segments", "outcomes", "runs")
+__all__ = ("KINDS", "QUANTITIES", "Axes", "Panel", "Quantity", "environments", "outcomes")
 
 Floats = npt.NDArray[np.float64]
 Kinds = npt.NDArray[np.uint8]
@@ -113,7 +113,7 @@ class Panel:
     kinds
         What became of it: an index of `KINDS`.
     words
-        The decision at each point and why, as HTML, row by row.
+        The decision at each point and why, row by row.
     """
 
     name: str
@@ -219,37 +219,11 @@ def _backend_refusal(rules: RuleSet, budget: Budget) -> Refusal | None:
 def _words(rules: RuleSet, point: Point, kind: int) -> str:
     """Tell what is decided, by which step, and what QEMU says."""
     if kind == BACKEND_REFUSED:
-        return f"Back end refused: {escape(str(_backend_refusal(rules, point.budget)))}"
+        return f"Back end refused: {_backend_refusal(rules, point.budget)}"
     decision = rules.decide(*point)
-    step, words = binding_step(decision), f"{decision.count:,} x {shown_size(decision.memslot_size)}"
+    step, words = binding_step(decision.trace), f"{decision.count:,} x {shown_size(decision.memslot_size)}"
     if step is not None:
         one = decision.trace[step]
-        words += f", decided by <i>{escape(one.name)}</i> = {one.shown} ({escape(one.why)})"
+        words += f", decided by '{one.name}' = {one.shown} ({one.why})"
     refusal = rules.refusal(point.budget, decision)
-    return f"{words}. Refused: {escape(refusal.message)}" if refusal else f"{words}."
-
-
-def runs(kinds: Kinds, wanted: Sequence[int]) -> dict[str, list[int]]:
-    """Return boxes (left, right, bottom, top in cells) around neighbours in a row that are of one of these kinds."""
-    boxes: dict[str, list[int]] = {"left": [], "right": [], "bottom": [], "top": [], "kind": []}
-    for row, line in enumerate(kinds):
-        borders = [0, *(np.flatnonzero(flips(line, 0)) + 1).tolist(), len(line)]
-        for left, right in pairwise(borders):
-            if line[left] in wanted:
-                for name, number in zip(boxes, (left, right, row, row + 1, int(line[left])), strict=True):
-                    boxes[name].append(number)
-    return boxes
-
-
-def flip_segments(values: npt.NDArray[np.generic]) -> dict[str, list[int]]:
-    """Return the borders between cells with different values, as segments in cells."""
-    rows, columns = np.nonzero(flips(values, 1))
-    x0, y0 = (columns + 1).tolist(), rows.tolist()
-    x1, y1 = x0.copy(), (rows + 1).tolist()
-    rows, columns = np.nonzero(flips(values, 0))
-    return {
-        "x0": x0 + columns.tolist(),
-        "y0": y0 + (rows + 1).tolist(),
-        "x1": x1 + (columns + 1).tolist(),
-        "y1": y1 + (rows + 1).tolist(),
-    }
+    return f"{words}. Refused: {refusal.message}" if refusal else f"{words}."
