@@ -158,7 +158,7 @@ def test_every_slider_has_a_label_and_every_id_is_unique(standard: str) -> None:
 def test_cover_letter_steps_are_the_mails_text(standard: str) -> None:
     """The four steps hold the four outputs of the mail, byte for byte, and the page says so."""
     reader = Reader(data_of(standard))
-    rules = list(RULE_SETS).index("rfc-2021")
+    rules = list(OFFERED).index("rfc-2021")
     texts = [reader.frame(step[rules])["mtree"] for step in reader.data["steps"]]
     assert texts == [cover_letter(one) for one in ("0", "2", "20", "5-reboot")]
     assert standard.count("equal to the mail, byte for byte") == 4
@@ -262,7 +262,7 @@ def test_a_rule_set_of_ones_own_is_offered() -> None:
     made = panel(scenario, story_of_scenario(scenario, rules), rules=rules, detail="brief", name="vm")
     reader = Reader(made.data)
     frame = reader.frame(made.data["steps"][made.data["start"]][-1])
-    assert made.data["axes"][0]["labels"] == [*RULE_SETS, "three"]
+    assert made.data["axes"][0]["labels"] == [*OFFERED, "three"]
     assert frame["sentence"].startswith("three: 0 of 3 memslots")
 
 
@@ -399,7 +399,7 @@ def test_notebook_with_an_explorer_a_picture_and_a_table(tmp_path: Path) -> None
     assert text.count("<details class='code'>") == 4
     reader = Reader(data_of(text, "shown-1"))
     outcome = Outcome.of(PRESETS["kata-virtiofsd"].scenario)
-    own = list(RULE_SETS).index(outcome.rules.name)
+    own = list(OFFERED).index(outcome.rules.name)
     assert reader.frame(reader.data["steps"][reader.data["start"]][own])["sentence"] == sentence(outcome)
     assert 'data-pictures="shown-2"' in text
     assert len(text.encode()) < LIMIT

@@ -6,7 +6,6 @@ chart's inside is known, and a page replays the changes.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
 
 from bokeh.core.json_encoder import serialize_json
@@ -88,8 +87,7 @@ class Stage:
         self.documents[theme], names = document_json(document, prefix)
         self._models[theme] = {names[one.id]: one for one in document.models if one.id in names}
         self._built[theme] = {
-            # a copy: columns of a source change in place
-            (name, attribute): copy(value)
+            (name, attribute): _detached(value)
             for name, model in self._models[theme].items()
             for attribute, value in model.properties_with_values().items()
         }
@@ -129,6 +127,16 @@ class Stage:
                 raise TypeError(f"{self._models[LIGHT][name]}.{attribute} cannot be replayed in a page") from None
         names = self._columns.setdefault(name, tuple(light))
         return self._tape.group([self._tape.column(light[one], dark[one]) for one in names])
+
+
+def _detached(value: Any) -> Any:
+    """Return a value that does not change with its model: columns of a source, and lists, change in place.
+
+    A plain container: Bokeh's own tell their document of every entry of a copy.
+    """
+    if isinstance(value, dict):
+        return dict(value)
+    return list(value) if isinstance(value, list) else value
 
 
 def document_json(document: Document, prefix: str) -> tuple[Any, dict[str, str]]:

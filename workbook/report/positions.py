@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.settings import SETTINGS, requested, virtio_mem_devices, with_action, with_request
-from workbook.lib.rules import RULE_SETS, RuleSet, get
+from workbook.lib.rules import DEFAULT, NEWEST, QEMU_RELEASES, RULE_SETS, RuleSet, get
 from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import GiB, MiB, TiB, format_size
 
@@ -23,6 +23,8 @@ _ROUND: Final = (
 )
 """Requested sizes that are offered, beside 0, the scenario's own, and the sizes of the device."""
 _VHOST: Final[dict[Detail, tuple[int | None, ...]]] = {"full": (None, 0, 64, 509), "brief": (None, 0, 509)}
+_RELEASES: Final = (next(name for name in QEMU_RELEASES if get(name).qemu.dynamic_memslots), DEFAULT, NEWEST)
+"""QEMU releases that are offered beside the scenario's own: those between them decide alike."""
 _LARGEST: Final = 2 * TiB
 """A page that grows a device does so up to here: larger ones have thousands of memslots to draw."""
 
@@ -114,9 +116,10 @@ class Grid:
 
 
 def _rules_axis(scenario: Scenario, own: RuleSet | str | None) -> Axis:
-    names: list[tuple[str, RuleSet | str]] = [(name, name) for name in RULE_SETS]
     chosen = get(own if own is not None else scenario.rules)
-    if chosen.name not in RULE_SETS:
+    offered = [name for name in RULE_SETS if name not in QEMU_RELEASES or name in (*_RELEASES, chosen.name)]
+    names: list[tuple[str, RuleSet | str]] = [(name, name) for name in offered]
+    if chosen.name not in offered:
         names.append((chosen.name, chosen))
     start = [name for name, _ in names].index(chosen.name)
     return Axis("rules", "Rule set", SETTINGS["rules"].help, tuple(names), start)

@@ -50,7 +50,7 @@ def test_every_piece_of_advice_helps(name: str, rules: str, data: st.DataObject)
         assert better.problem is None
         if outcome.problem is None:
             assert single_slots(better) < single_slots(outcome)
-        assert piece.text.endswith(f": {better.used} of {better.promised} memslots mapped")
+        assert f"{better.promised:,} memslot" in piece.text or len(virtio_mem_devices(better.scenario)) != 1
         assert piece.scenario != scenario
     if outcome.problem is None and not single_slots(outcome):
         assert advise(outcome) == ()

@@ -51,17 +51,28 @@ def advise(outcome: Outcome) -> tuple[Advice, ...]:
     stuck = _single_slots(outcome)
     if outcome.problem is None and not stuck:
         return ()
+    # what happens after the start decides on nothing of it: most scenarios need not be played to their end
+    at_start = outcome.refusal is not None or outcome.problem is None
     found = []
     for binds, ladder in _ladders(outcome.scenario, outcome.rules):
         # a ladder ends where a step would be no VM any more, such as a maxmem beyond 2^64
         with suppress(BadInput):
             for text, scenario in ladder:
-                better = Outcome.of(scenario, outcome.rules)
+                better = Outcome.of(replace(scenario, actions=()) if at_start else scenario, outcome.rules)
                 if better.problem is None and (outcome.problem is not None or _single_slots(better) < stuck):
-                    words = f"{text}: {better.used} of {better.promised} memslots mapped"
-                    found.append(Advice(words, scenario, binds))
+                    found.append(Advice(f"{text}: {_decisions(better)}", scenario, binds))
                     break
     return tuple(found)
+
+
+def _decisions(outcome: Outcome) -> str:
+    """Say how the devices are divided, such as ``125 memslots of 4 GiB``."""
+    decisions = [one.decision for one in outcome.layout.devices if one.type == "virtio-mem"] if outcome.layout else []
+    sizes = {one.memslot_size: 0 for one in decisions}
+    for one in decisions:
+        sizes[one.memslot_size] += one.count
+    words = [f"{count:,} {'memslot' if count == 1 else 'memslots'} of {format_size(size)}" for size, count in sizes.items()]
+    return " and ".join(words) or "accepted"
 
 
 def binding(found: Iterable[Advice]) -> str:
