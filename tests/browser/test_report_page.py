@@ -14,9 +14,9 @@ from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
 from workbook.lib.machine.machine import Machine
-from workbook.lib.rules import RULE_SETS
 from workbook.lib.size import GiB, format_size, parse_size
 from workbook.report.__main__ import main
+from workbook.report.positions import offered_rules
 
 SHOTS = Path(__file__).resolve().parents[2] / "artefacts"
 COMMAND = "--preset cover-letter -o"
@@ -134,7 +134,7 @@ def test_sliders_by_keyboard_show_the_models_numbers(opened: Page) -> None:
             assert numbers_of_page(opened) == numbers_of_model(opened)
             places += 1
     opened.locator("input[type=radio]:checked").focus()
-    for _ in RULE_SETS:
+    for _ in offered_rules("rfc-2021"):
         opened.keyboard.press("ArrowDown")
         assert numbers_of_page(opened) == numbers_of_model(opened)
         places += 1
@@ -170,7 +170,7 @@ def test_every_rule_set_is_compared_at_the_place(opened: Page) -> None:
     slider(opened, "requested_size").press("End")
     rows = opened.locator("tr[data-rules]")
     promised = {row.locator("th").inner_text(): row.locator("td").nth(2).inner_text() for row in rows.all()}
-    assert list(promised) == list(RULE_SETS)
+    assert list(promised) == offered_rules("rfc-2021")
     for name, number in promised.items():
         opened.locator("fieldset label", has_text=re.compile(f"^{re.escape(name)}$")).click()
         assert f" of {number} memslots mapped" in opened.locator("[data-words=sentence]").inner_text()

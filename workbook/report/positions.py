@@ -11,7 +11,7 @@ from workbook.lib.rules import DEFAULT, NEWEST, QEMU_RELEASES, RULE_SETS, RuleSe
 from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import GiB, MiB, TiB, format_size
 
-__all__ = ("Axis", "Detail", "Grid")
+__all__ = ("Axis", "Detail", "Grid", "offered_rules")
 
 Detail = Literal["full", "brief"]
 """How fine a grid is: ``full`` for a page of one scenario, ``brief`` for one of several explorers in a notebook."""
@@ -115,11 +115,15 @@ class Grid:
         return scenario, rules
 
 
+def offered_rules(chosen: str) -> list[str]:
+    """Return the published rule sets that a page offers beside the chosen one, oldest first."""
+    return [name for name in RULE_SETS if name not in QEMU_RELEASES or name in (*_RELEASES, chosen)]
+
+
 def _rules_axis(scenario: Scenario, own: RuleSet | str | None) -> Axis:
     chosen = get(own if own is not None else scenario.rules)
-    offered = [name for name in RULE_SETS if name not in QEMU_RELEASES or name in (*_RELEASES, chosen.name)]
-    names: list[tuple[str, RuleSet | str]] = [(name, name) for name in offered]
-    if chosen.name not in offered:
+    names: list[tuple[str, RuleSet | str]] = [(name, name) for name in offered_rules(chosen.name)]
+    if chosen.name not in dict(names):
         names.append((chosen.name, chosen))
     start = [name for name, _ in names].index(chosen.name)
     return Axis("rules", "Rule set", SETTINGS["rules"].help, tuple(names), start)

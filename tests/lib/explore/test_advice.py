@@ -9,7 +9,7 @@ from strategies import scenarios
 from workbook.lib.explore.advice import advise, binding
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.explore.settings import SETTINGS
+from workbook.lib.explore.settings import SETTINGS, virtio_mem_devices
 from workbook.lib.rules import RULE_SETS, get
 from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import GiB, TiB

@@ -71,7 +71,9 @@ def _decisions(outcome: Outcome) -> str:
     sizes = {one.memslot_size: 0 for one in decisions}
     for one in decisions:
         sizes[one.memslot_size] += one.count
-    words = [f"{count:,} {'memslot' if count == 1 else 'memslots'} of {format_size(size)}" for size, count in sizes.items()]
+    words = [
+        f"{count:,} {'memslot' if count == 1 else 'memslots'} of {format_size(size)}" for size, count in sizes.items()
+    ]
     return " and ".join(words) or "accepted"
 
 

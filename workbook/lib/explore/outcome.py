@@ -118,18 +118,6 @@ class Outcome:
         return sum(one.plugged_size for one in self.layout.devices) if self.layout else 0
 
     @property
-    def exposed(self) -> int:
-        """Bytes that are mapped into the guest and not plugged, over all virtio-mem devices."""
-        devices = self.layout.devices if self.layout else ()
-        return sum(
-            slot.size - slot.plugged
-            for one in devices
-            if one.type == "virtio-mem"
-            for slot in one.memslots()
-            if slot.mapped
-        )
-
-    @property
     def used(self) -> int:
         """Memslots that memory devices have mapped."""
         return sum(one.used for one in self.layout.devices) if self.layout else 0
