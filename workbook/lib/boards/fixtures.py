@@ -67,6 +67,8 @@ class Fixture:
         RAM that it shows once the firmware has placed its BARs.
     vbe_shim
         Whether OVMF puts its VBE shim at 0xc0000 for it (OvmfPkg/QemuVideoDxe; seen with OVMF 2022.11).
+    bars_need_vga_bios
+        Its BAR shows memory only once a VGA BIOS, its own or another card's, has set the VGA registers.
     """
 
     window: bool = False
@@ -74,6 +76,7 @@ class Fixture:
     rom_place: RomPlace = RomPlace.NONE
     bars: tuple[MemoryRegion, ...] = ()
     vbe_shim: bool = False
+    bars_need_vga_bios: bool = False
 
 
 def _video(name: str, size: int) -> MemoryRegion:
@@ -93,7 +96,7 @@ _QXL: Final = (
 _DISPLAYS: Final[Mapping[str, Fixture]] = {
     "VGA": _vga(16 * MiB),
     "ati-vga": _vga(16 * MiB),
-    "cirrus-vga": _vga(4 * MiB, vbe_shim=False),
+    "cirrus-vga": replace(_vga(4 * MiB, vbe_shim=False), bars_need_vga_bios=True),
     "virtio-vga": _vga(8 * MiB),
     "virtio-vga-gl": _vga(8 * MiB),
     "vhost-user-vga": _vga(8 * MiB),

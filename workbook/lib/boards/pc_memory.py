@@ -132,7 +132,8 @@ class PcMemory:
                 alias = MemoryRegion.alias_of(video, "vga.chain4", 0, 64 * KiB)
                 regions.append(alias.at(_WINDOW, priority=2))
         at = TiB * 4
-        for bar in (bar for one in fixtures for bar in one.bars):
+        lit = self._firmware_kind == "uefi" or any(one.window for one in _option_roms_run(fixtures))
+        for bar in (bar for one in fixtures if lit or not one.bars_need_vga_bios for bar in one.bars):
             at = round_up(at, max(MiB, 1 << (bar.size - 1).bit_length()))
             regions.append(bar.at(at, priority=1))
             at += bar.size + GiB
@@ -173,7 +174,7 @@ class PcMemory:
         """Return the pages of the option ROM that is writable, behind the ROMs that run before it."""
         if self._firmware_kind != "seabios" or not self._has_apic:
             return []
-        start = _ROMS + _roms_before_kvmvapic(self._fixtures)
+        start = _ROMS + sum(round_up(one.rom, _ROM_ALIGN) for one in _option_roms_run(self._fixtures))
         end = start + _KVMVAPIC
         if end > _LOCKED_END:
             return []  # SeaBIOS has no room for it
@@ -187,8 +188,8 @@ class PcMemory:
         return not {"-apic", "apic=off"} & set(features)
 
 
-def _roms_before_kvmvapic(fixtures: Sequence[Fixture]) -> int:
-    """Return the bytes of option ROMs that SeaBIOS runs before kvmvapic's (src/optionroms.c)."""
+def _option_roms_run(fixtures: Sequence[Fixture]) -> list[Fixture]:
+    """Return whose option ROMs SeaBIOS runs before kvmvapic's (src/optionroms.c)."""
     # the first VGA-compatible function, else the first other display with a ROM; its ROM is the only one of displays
     primary = next((one for one in fixtures if one.window and one.rom_place is not RomPlace.DISPLAY_FILE), None)
     if primary is None:
@@ -196,7 +197,7 @@ def _roms_before_kvmvapic(fixtures: Sequence[Fixture]) -> int:
     every = {RomPlace.DISPLAY_FILE, RomPlace.FILE, RomPlace.PCI}
     run = [one for one in fixtures if one.rom_place in every]
     run += [primary] if primary is not None and primary.rom_place is not RomPlace.NONE else []
-    return sum(round_up(one.rom, _ROM_ALIGN) for one in run)
+    return run
 
 
 def kvm_memslots(view: FlatView) -> int:
