@@ -12,6 +12,9 @@ THP_SIZE: Final = 2 * MiB
 """Transparent huge pages on x86-64 (hpage_pmd_size); QEMU falls back to the same value."""
 HOST_PAGE: Final = 4 * KiB
 """Base page of an x86-64 host."""
+BASE_PAGES: Final = (4 * KiB, 16 * KiB, 64 * KiB)
+"""Base pages of hosts; arm64 has them all. Their transparent huge pages have 2, 32 and 512 MiB."""
+_PAGE_TABLE_ENTRY: Final = 8
 
 
 def default_block_size(page_size: int) -> int:
@@ -22,4 +25,6 @@ def default_block_size(page_size: int) -> int:
     page_size
         Page size of the memory backend, bytes.
     """
-    return max(page_size, THP_SIZE) if page_size == HOST_PAGE else max(page_size, MIN_BLOCK_SIZE)
+    if page_size in BASE_PAGES:
+        return page_size * page_size // _PAGE_TABLE_ENTRY  # a transparent huge page: what one page table covers
+    return max(page_size, MIN_BLOCK_SIZE)

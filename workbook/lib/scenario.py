@@ -124,6 +124,8 @@ class VirtioMem:
         RFC series: the user's limit, 0 for automatic; None where not given (the machine type decides).
     memslots
         Series 2021 v1: the user's number of memslots.
+    transport
+        ``virtio-mem-pci``, or s390x's ``virtio-mem-ccw``.
     dynamic_memslots
         QEMU 8.2 and later; None where not given (off).
     """
@@ -140,6 +142,7 @@ class VirtioMem:
     dynamic_memslots: bool | None = None
     unplugged_inaccessible: Literal["auto", "on", "off"] | None = None
     prealloc: bool = False
+    transport: Literal["pci", "ccw"] = "pci"
     where: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -331,7 +334,7 @@ class Scenario:
     Attributes
     ----------
     chipset
-        ``q35`` or ``pc`` (i440FX).
+        The board: ``q35`` or ``pc`` (i440FX); ``virt`` (aarch64); ``s390-ccw-virtio``.
     machine_version
         Of a versioned machine type such as ``pc-q35-6.1``; None for the newest.
     smm
@@ -379,7 +382,7 @@ class Scenario:
         Name of the rule set.
     """
 
-    chipset: Literal["q35", "pc"] = "q35"
+    chipset: Literal["q35", "pc", "virt", "s390-ccw-virtio"] = "q35"
     machine_version: tuple[int, int] | None = None
     accel: Literal["kvm", "tcg", "qtest"] = "kvm"
     smm: bool = False

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from workbook.lib.actions import Action, RequestSize, Reset, Settle
+from workbook.lib.host import Host
 from workbook.lib.scenario import MemoryBackend, Scenario, VirtioMem
-from workbook.lib.size import GiB, TiB
+from workbook.lib.size import GiB, KiB, TiB
 
 from .settings import SETTINGS
 
@@ -117,6 +118,34 @@ PRESETS: Final[dict[str, Preset]] = {
         _with_vhost(_merged(30 * GiB, maxmem=32 * GiB, ram=2 * GiB), 32),
         "32 memslots: one for the device, unmapped until it is used",
         "facts D.3: libvhost-user 5.1 to 8.2",
+    ),
+    "kata-s390x": Preset(
+        "Kata Containers on s390x: virtio-mem by default, 30 GiB",
+        replace(
+            _merged(30 * GiB, maxmem=32 * GiB, ram=2 * GiB),
+            chipset="s390-ccw-virtio",
+            program="s390x",
+            cpu_vendor=None,
+            phys_bits=None,
+            devices=(VirtioMem(id="vm0", memdev="mem0", transport="ccw"),),
+        ),
+        "one memslot, as Kata gives no dynamic-memslots: what memslots save here is no memory but exposure",
+        "kata-containers, src/runtime/arch/s390x-options.mk (DEFENABLEVIRTIOMEM)",
+    ),
+    "arm-64k": Preset(
+        "ARM server with 64 KiB pages, 256 GiB",
+        replace(
+            _merged(256 * GiB, maxmem=260 * GiB),
+            chipset="virt",
+            program="aarch64",
+            cpu_vendor=None,
+            phys_bits=48,
+            acpi=False,
+            host=Host(page_size=64 * KiB),
+            backends=(MemoryBackend(id="mem0", size=256 * GiB, page_size=64 * KiB),),
+        ),
+        "blocks of 512 MiB, two for a memslot: KVM keeps no arrays for memslots on arm64, the gain is exposure",
+        "hw/arm/virt.c, hw/virtio/virtio-mem.c (QEMU 10.2)",
     ),
     "kubevirt-dpdk": Preset(
         "KubeVirt with a DPDK switch (vhost-user, 8 memslots)",

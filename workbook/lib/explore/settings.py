@@ -309,6 +309,35 @@ def _put_ram(scenario: Scenario, size: int, _name: str | None) -> Scenario:
     return replace(grown, backends=backends)
 
 
+def _put_chipset(
+    scenario: Scenario, chipset: Literal["q35", "pc", "virt", "s390-ccw-virtio"], _name: str | None
+) -> Scenario:
+    """Change the board; between architectures the CPU, the firmware and the machine version go with it."""
+    program = {"virt": "aarch64", "s390-ccw-virtio": "s390x"}.get(chipset, "x86_64")
+    if program == scenario.program:
+        return replace(scenario, chipset=chipset)
+    devices = tuple(
+        replace(one, unplugged_inaccessible=None, transport="ccw" if program == "s390x" else "pci")
+        if isinstance(one, VirtioMem)
+        else one
+        for one in scenario.devices
+    )
+    return replace(
+        scenario,
+        chipset=chipset,
+        program=program,
+        machine_version=None,
+        cpu=None,
+        cpu_vendor=None,
+        phys_bits=48 if program == "aarch64" else None,
+        acpi=program == "x86_64",
+        smm=False,
+        display=False,
+        fixtures=(),
+        devices=devices,
+    )
+
+
 def _put_accel(scenario: Scenario, accel: Literal["kvm", "tcg"], _name: str | None) -> Scenario:
     return replace(scenario, accel=accel)
 
@@ -397,7 +426,13 @@ _ALL: Final = (
     Setting("ram", "Boot RAM", "size", _field("ram")[0], _put_ram, choices=_sizes(*SIZES[:37]), help="-m size="),
     Setting("ram_slots", "DIMM slots", "count", *_field("ram_slots"), help="-m slots="),
     Setting(
-        "chipset", "Machine", "choice", *_field("chipset"), choices=(("q35", "q35"), ("pc", "pc")), help="-machine"
+        "chipset",
+        "Machine",
+        "choice",
+        _field("chipset")[0],
+        _put_chipset,
+        choices=(("q35", "q35"), ("pc", "pc"), ("virt (aarch64)", "virt"), ("s390-ccw-virtio", "s390-ccw-virtio")),
+        help="-machine",
     ),
     Setting(
         "accel",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from workbook.lib.boards.board import is_pc
 from workbook.lib.boards.compat import compat_switch
 from workbook.lib.boards.pc import TARGET_PAGE
 from workbook.lib.consumers.vfio import DMA_ENTRY_LIMIT, MEMSLOTS_WITHOUT_KVM, VfioContainer
@@ -21,10 +22,12 @@ from workbook.lib.scenario import Device, Dimm, MemoryBackend, Nvdimm, Pmem, Vfi
 from . import placement, realize
 from .memory_device import MemoryDevice, memory_of, ram_region
 from .parts import MachineParts
-from .virtio_mem import VirtioMemDevice
+from .virtio_mem import USABLE_EXTENT_ARM, USABLE_EXTENT_X86, VirtioMemDevice
 
 __all__ = ("device_del", "is_unplugged_inaccessible", "object_add", "plug", "user_limit")
 
+_NO_MSIX_UNTIL: Final = (9, 2)
+"""hw_compat_9_2 takes the MSI-X vectors from virtio-mem-pci, which s390x cannot do without."""
 _PRIVATE_FILE: Final = (
     "Discarding RAM in private file mappings is possibly dangerous, because it will modify "
     "the underlying file and will affect other users of the file"
@@ -118,12 +121,18 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
     except Refusal as refusal:
         refusal.warnings = tuple(warnings)
         raise
+    _check_transport(machine, spec)
     _warn(machine, spec, warnings)
     machine.bus.devices.append(MemoryDevice(spec, backend, ram, where.addr, decision, device, slot, hotplugged))
 
 
 def _check_dimm_hotplug(machine: MachineParts, spec: Dimm) -> None:
     """Check whether the machine takes DIMMs (``pc_memory_pre_plug``)."""
+    if machine.scenario.chipset == "virt" and not machine.scenario.acpi:
+        raise Refusal(
+            "memory hotplug is not enabled: missing acpi-ged device",
+            "give a firmware (-bios, pflash), a 64-bit -cpu and ACPI, or use virtio-mem-pci, which does without",
+        )
     if not machine.scenario.acpi:
         raise Refusal(
             "memory hotplug is not enabled: missing acpi device or acpi disabled",
@@ -131,6 +140,17 @@ def _check_dimm_hotplug(machine: MachineParts, spec: Dimm) -> None:
         )
     if isinstance(spec, Nvdimm) and not machine.scenario.nvdimm:
         raise Refusal("nvdimm is not enabled: missing 'nvdimm' in '-M'", "add nvdimm=on to -machine")
+
+
+def _check_transport(machine: MachineParts, spec: VirtioMem | Dimm | Pmem) -> None:
+    """Check what plugs a realized virtio device into PCI (``s390_pcihost_plug``)."""
+    version = machine.scenario.machine_version
+    if machine.scenario.chipset != "s390-ccw-virtio" or not isinstance(spec, VirtioMem) or spec.transport != "pci":
+        return
+    if version is not None and version <= _NO_MSIX_UNTIL:
+        raise Refusal(
+            "MSI-X support is mandatory in the S390 architecture", "use virtio-mem-ccw, or a newer machine type"
+        )
 
 
 def _backend_of(machine: MachineParts, spec: VirtioMem | Dimm | Pmem) -> MemoryBackend | None:
@@ -175,7 +195,10 @@ def _realize(
     if function and backend.has_fd and not backend.share and not machine.warned_of_discard:
         machine.warned_of_discard = True
         warnings.append(f"{function}: {_PRIVATE_FILE}")
-    return VirtioMemDevice(machine.rules, decision, block_size, addr, backend.size, spec.requested_size, spec.node)
+    extent = USABLE_EXTENT_ARM if machine.scenario.chipset == "virt" else USABLE_EXTENT_X86
+    return VirtioMemDevice(
+        machine.rules, decision, block_size, addr, backend.size, spec.requested_size, spec.node, extent
+    )
 
 
 def _check_busy(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend) -> None:
@@ -205,7 +228,8 @@ def _wants_dynamic(machine: MachineParts, spec: VirtioMem) -> bool | None:
 
 def _machine_version(machine: MachineParts) -> tuple[int, int]:
     """Return the version of the machine type; that of QEMU itself where the type has none."""
-    return machine.scenario.machine_version or machine.rules.qemu.version[:2]
+    given = machine.scenario.machine_version if is_pc(machine.scenario) else None
+    return given or machine.rules.qemu.version[:2]
 
 
 def _has_legacy_alignment(machine: MachineParts) -> bool:

@@ -34,7 +34,7 @@ from workbook.lib.actions import (
     UnplugAll,
     VhostStart,
 )
-from workbook.lib.boards.pc import pc_layout
+from workbook.lib.boards.board import board_layout, is_pc
 from workbook.lib.consumers.known_backends import resolve_slots
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort, BadInput, Refusal, WorkbookError
@@ -124,9 +124,9 @@ class Machine:
             raise BadInput(f"a machine is made of a Scenario, not of {scenario!r:.60}: see Machine.from_qemu_args")
         self.scenario = scenario
         self.rules = get(rules if rules is not None else scenario.rules)
-        if self.rules.is_release and scenario.machine_version:
+        if self.rules.is_release and scenario.machine_version and is_pc(scenario):
             self.rules.qemu.check_machine(scenario.chipset, scenario.machine_version)
-        self.board = pc_layout(scenario)
+        self.board = board_layout(scenario)
         self.bus = DeviceMemoryBus(self.board, self.rules)
         self.backends: dict[str, MemoryBackend] = {}
         self.warnings: list[str] = list(printed)

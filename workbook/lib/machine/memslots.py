@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
+from workbook.lib.boards.board import boot_memslots, boot_view
 from workbook.lib.boards.pc import PcLayout
-from workbook.lib.boards.pc_memory import PcMemory, kvm_memslots
 from workbook.lib.consumers import vfio, vhost_device
 from workbook.lib.consumers.vfio import DiscardSection, VfioContainer
 from workbook.lib.consumers.vhost_backend import VhostCount, smallest_limit
@@ -72,7 +72,7 @@ class MemslotConsumers:
     @property
     def kvm_boot(self) -> int:
         """KVM memslots that boot RAM and firmware take."""
-        return kvm_memslots(self._boot_view())
+        return boot_memslots(self._scenario, self._boot_view())
 
     @property
     def kvm_used(self) -> tuple[int, ...]:
@@ -80,8 +80,9 @@ class MemslotConsumers:
         if self._scenario.accel != "kvm":
             return ()
         # the listener of the SMM address space is registered when the machine is complete
+        mapped = boot_memslots(self._scenario, self._bus.view)
         spaces = (False, True) if self._scenario.smm and self.running else (False,)
-        return tuple(kvm_memslots(self._boot_view(in_smm=one)) + len(self._bus.view) for one in spaces)
+        return tuple(boot_memslots(self._scenario, self._boot_view(in_smm=one)) + mapped for one in spaces)
 
     @property
     def kvm_free(self) -> int | None:
@@ -239,5 +240,4 @@ def _render_boot(scenario: Scenario, board: PcLayout, qemu: QemuBehaviour, runni
     """Return the same view for the same board: a slider that moves makes a machine for every step."""
     shared_fd = qemu.shared_memory_has_fd
     backends = {one.id: ram_region(replace(one, shared_fd=shared_fd), qemu) for one in scenario.backends}
-    memory = PcMemory(scenario, board, backends, window_needs_smm=qemu.q35_window_needs_smm)
-    return memory.view(running=running, in_smm=in_smm)
+    return boot_view(scenario, board, backends, qemu, running=running, in_smm=in_smm)

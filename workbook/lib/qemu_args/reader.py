@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from workbook.lib.boards.pc import pc_layout
+from workbook.lib.boards.board import board_layout
 from workbook.lib.errors import BadInput, BadValue, Refusal
 from workbook.lib.host import Host
 from workbook.lib.notes import Note
@@ -38,6 +38,7 @@ from .netdevs import DEFAULT_CARD, check_netdev, network_card, vhost_netdev
 from .numa import Numa
 from .objects import UNMODELLED_OBJECTS, backend_from_object, backend_of, check_object
 from .options import UNMODELLED_OPTIONS, program_of, split_options
+from .other_machines import OTHER_PROGRAMS, read_other_machine
 from .properties import Dialect, Properties
 from .syntax import split_keyval, split_opts
 from .writer import write_argv
@@ -56,6 +57,7 @@ _PROGRAMS: Final = {
     "qemu-system-x86_64": "x86_64",
     "qemu-system-x86_64-spice": "x86_64",
     "qemu-system-i386": "i386",
+    **{f"qemu-system-{target}": target for target in OTHER_PROGRAMS},
     "qemu-kvm": "x86_64",
     "kvm": "x86_64",
 }
@@ -135,7 +137,7 @@ def scenario_of(line: CommandLine) -> Scenario:
         It does not: `CommandLine.failure`, or what the board refuses before.
     """
     if line.failure is not None:
-        pc_layout(line.scenario)
+        board_layout(line.scenario)
         raise line.failure
     return line.scenario
 
@@ -180,7 +182,18 @@ def read_command_line(
         raise BadInput(f"host must be a Host, not {host!r:.60}")
     words, options = split_options(argv)
     program, _ = program_of(words)
-    reader = _Reader(rules, dict(vhost_slots or {}), default_accel, host, _target(program), files or {})
+    target = _target(program)
+    if target in OTHER_PROGRAMS:
+        scenario, failure = read_other_machine(
+            target,
+            options,
+            rules=rules,
+            vhost_slots=dict(vhost_slots or {}),
+            default_accel=default_accel,
+            host=host,
+        )
+        return CommandLine(scenario, failure)
+    reader = _Reader(rules, dict(vhost_slots or {}), default_accel, host, target, files or {})
     if program in ("kvm", "qemu-kvm") and default_accel == "tcg":
         reader.accelerators.default = "kvm"
     for option, value in options:
@@ -192,7 +205,7 @@ def _target(program: str | None) -> str:
     if program is None or program in _PROGRAMS:
         return _PROGRAMS.get(program or "", "x86_64")
     if program.startswith("qemu-system-"):
-        raise BadInput(f"program {program!r:.60} is not modelled: known are qemu-system-x86_64 and qemu-system-i386")
+        raise BadInput(f"program {program!r:.60} is not modelled: known are {', '.join(_PROGRAMS)}")
     return "x86_64"
 
 

@@ -21,6 +21,7 @@ from workbook.lib.size import KiB, MiB, format_size
 from .cpu import MAX_PHYS_BITS, CpuOption
 from .firmware import FIRMWARE_SIZES
 from .machine_option import rhel_machine
+from .other_machines import OTHER_PROGRAMS, machine_words
 
 __all__ = ("qemu_size", "write_argv", "write_fixtures")
 
@@ -48,22 +49,26 @@ def write_argv(scenario: Scenario, rules: RuleSet | None = None) -> list[str]:
     rules
         Target QEMU: properties that it does not know are left out.
     """
-    options = _write_machine(scenario)
+    if scenario.chipset in OTHER_PROGRAMS.values():
+        options, cpu = machine_words(scenario)
+    else:
+        options, cpu = _write_machine(scenario), _write_cpu(scenario)
     memory = [qemu_size(scenario.ram) if scenario.ram % MiB == 0 else f"{scenario.ram}B"]
     if scenario.ram_slots:
         memory.append(f"slots={scenario.ram_slots}")
     if scenario.has_device_memory:
         memory.append(f"maxmem={qemu_size(scenario.maxmem)}")
     argv = [f"qemu-system-{scenario.program}", "-accel", scenario.accel, "-machine", ",".join(options)]
-    argv += [*_write_cpu(scenario), "-nodefaults"]
+    argv += [*cpu, "-nodefaults"]
     argv += ["-m", ",".join(memory)]
     if scenario.incoming:
         argv += ["-incoming", "defer"]
     if scenario.pci_hole64_size is not None:
         bridge = {"q35": "q35-pcihost", "pc": "i440FX-pcihost"}[scenario.chipset]
         argv += ["-global", f"{bridge}.pci-hole64-size={qemu_size(scenario.pci_hole64_size)}"]
+    base_page = (scenario.host.page_size if scenario.host else None) or 4 * KiB
     for backend in scenario.backends:
-        argv += ["-object", _write_backend(backend)]
+        argv += ["-object", _write_backend(backend, base_page)]
     if scenario.numa:
         most = len(scenario.numa)
         argv += ["-smp", str(most)] if most > 1 else []
@@ -82,6 +87,7 @@ def write_argv(scenario: Scenario, rules: RuleSet | None = None) -> list[str]:
 
 
 def _write_machine(scenario: Scenario) -> list[str]:
+    """Write the ``-machine`` of a PC."""
     machine: str = scenario.chipset
     prefix = {"q35": "pc-q35", "pc": "pc-i440fx"}[scenario.chipset]
     if scenario.distribution == "rhel":
@@ -167,11 +173,11 @@ def _cpu_as_given(cpu: Cpu) -> str:
     return ",".join([*parts, *cpu.features])
 
 
-def _write_backend(backend: MemoryBackend) -> str:
+def _write_backend(backend: MemoryBackend, base_page: int) -> str:
     parts = [f"memory-backend-{backend.kind}", f"id={backend.id}", f"size={qemu_size(backend.size)}"]
     if backend.mem_path:
         parts.append(f"mem-path={backend.mem_path.replace(',', ',,')}")
-    elif backend.page_size != 4 * KiB:
+    elif backend.page_size > base_page:
         parts += ["hugetlb=on", f"hugetlbsize={qemu_size(backend.page_size)}"]
     if backend.share != (backend.kind in ("memfd", "shm")):
         parts.append(f"share={'on' if backend.share else 'off'}")

@@ -80,7 +80,7 @@ def random_line(choose: random.Random, accel: str) -> str:
     else:
         # the same display twice has the same migration id, and two VGA-compatible ones hide each other's quirks
         chosen = choose.sample(_DISPLAYS, choose.choice((0, 1, 1, 2)))
-        if len(set(chosen) & set(_DISPLAYS[:5])) > 1:
+        if len(set(chosen) & {*_DISPLAYS[:5], "secondary-vga"}) > 1:
             chosen = chosen[:1]
         words += [f"-device {one}{_rom(choose, one) if len(chosen) == 1 else ''}" for one in chosen]
     words += [f"-device {one}{_rom(choose, one)}" for one in choose.choices(_NICS, k=choose.choice((0, 0, 1, 1, 2, 4)))]
