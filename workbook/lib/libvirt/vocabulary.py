@@ -90,7 +90,7 @@ def _is_foreign(name: str) -> bool:
 
 def _assumed(domain: ET.Element) -> Iterator[Note]:
     for one in domain.iter("cpu"):
-        if one.get("mode") == "host-model":
+        if one.get("mode") == "host-model" and one.find("maxphysaddr") is None:
             text = "libvirt names the CPU model nearest to the host's: it has 40 address bits where none are given"
             yield Note("assumed", text, "<cpu mode='host-model'>")
     for one in domain.iter("os"):
