@@ -6,11 +6,10 @@ from itertools import product
 from math import prod
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from workbook.lib.errors import BadInput
 from workbook.lib.rules import Budget, Decision, RuleSet, get
 
+from .arrays import np
 from .forms import VECTOR_FORMS
 from .grid import Grid, Slices
 from .result import Result, Verdict

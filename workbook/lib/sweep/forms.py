@@ -6,13 +6,11 @@ Every function names the scalar one that it does in bulk; sources and reasons st
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from workbook.lib.consumers.vhost_backend import UINT_MAX
 from workbook.lib.rules import RuleSet, qemu82, rfc2021, series2021, single
 from workbook.lib.size import GiB
 
+from .arrays import np, npt
 from .grid import Grid, Ints
 from .result import Result, Verdict
 

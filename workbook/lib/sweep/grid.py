@@ -5,13 +5,12 @@ from dataclasses import dataclass, fields
 from math import prod
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from workbook.lib.consumers.vhost_backend import UINT_MAX
 from workbook.lib.errors import BadInput
 from workbook.lib.rules import Budget
 from workbook.lib.size import MiB, PiB
+
+from .arrays import np, npt
 
 __all__ = ("ABSENT", "LARGEST_SIZE", "Grid", "Ints", "Point", "Slices")
 

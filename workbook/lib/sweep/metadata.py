@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-import numpy as np
-
 from workbook.lib.block_size import HOST_PAGE, default_block_size
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput
@@ -12,6 +10,7 @@ from workbook.lib.machine.virtio_mem import VirtioMemDevice
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.size import round_up
 
+from .arrays import np
 from .grid import Grid, Ints, Point
 
 __all__ = ("exposure", "metadata")

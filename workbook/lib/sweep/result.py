@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
-
+from .arrays import np, npt
 from .grid import ABSENT, Grid, Ints, Slices
 
 __all__ = ("Result", "Verdict", "after", "flips")
