@@ -111,7 +111,7 @@ def test_committed_notebook_is_clean(path: Path) -> None:
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.name)
 def test_prose_comes_first_and_last(path: Path) -> None:
-    """A notebook begins with a title and ends in what to take away; behind it only the explorer may stand, to be used."""
+    """A notebook begins with a title and ends in what to take away; only the explorer may follow."""
     notebook = read(path)
     assert notebook.cells[0].cell_type == "markdown"
     assert notebook.cells[0].source.startswith("# ")
