@@ -12,6 +12,7 @@ from workbook.lib.scenario import DEFAULT_RULES as DEFAULT
 
 from .base import Budget, Decision, Remap, RuleSet, Trace, TraceStep
 from .behaviour import Change, QemuBehaviour, behaviour_of, changes_between
+from .monitors import MONITORS
 from .policy import MemslotPolicy
 from .qemu82 import DynamicMemslots
 from .rfc2021 import Rfc2021
@@ -66,6 +67,8 @@ def get(name: str | RuleSet) -> RuleSet:
         return name
     if name in RULE_SETS:
         return RULE_SETS[name]
+    if name in MONITORS:
+        return MONITORS[name]
     if isinstance(name, str) and name.startswith("qemu-") and version_in(name.removeprefix("qemu-")) is not None:
         return qemu_rules(name)
     raise BadInput(f"there is no rule set {name!r}: known are {', '.join(RULE_SETS)}")

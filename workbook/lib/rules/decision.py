@@ -122,6 +122,10 @@ class DeviceState(Protocol):
     def plugged(self) -> Plugged:
         """What the guest has plugged."""
 
+    @property
+    def mapped(self) -> Sequence[int]:
+        """Indices of the memslots that are mapped now."""
+
 
 class Remap(Enum):
     """The moments at which a rule set looks again at which slots are to be mapped."""
