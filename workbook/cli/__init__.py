@@ -28,6 +28,7 @@ class Main(Protocol):
 
 COMMANDS: Final = {
     "predict": Command("workbook.cli.predict", "predict recorded runs of QEMU with the model and compare"),
+    "check": Command("workbook.cli.check", "does each VM start, and what does it pay for memslots"),
     "replay": Command("workbook.live.qemu.replay", "play recordings again on a real QEMU and compare", "live"),
     "search": Command("workbook.live.differential.search", "random VMs: a real QEMU against the model", "live"),
     "boot-memslots": Command(
