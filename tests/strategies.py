@@ -74,8 +74,9 @@ def _backends(draw: st.DrawFn, name: str) -> MemoryBackend:
         size=draw(st.one_of(st.integers(1, 4096).map(lambda number: number * GiB), st.integers(1, 1 << 44))),
         kind=kind,
         share=draw(st.booleans()),
-        reserve=draw(st.booleans()),
-        prealloc=draw(st.booleans()),
+        reserve=(reserve := draw(st.booleans())),
+        # the two are incompatible
+        prealloc=reserve and draw(st.booleans()),
         page_size=page_size,
         mem_path=path,
     )

@@ -74,7 +74,10 @@ def recognise(text: str) -> TextForm:
     if not stripped:
         raise BadInput("the text is empty: paste a QEMU command line, libvirt XML, or a KubeVirt object")
     if "\0" in stripped:
-        return TextForm("a /proc/PID/cmdline", argv=stripped.strip("\0").split("\0"))
+        words = stripped.strip("\0").split("\0")
+        if len(words) < 2:
+            raise BadInput(f"a /proc/PID/cmdline with one word is no VM: {words[0][:40]!r}")
+        return TextForm("a /proc/PID/cmdline", argv=words)
     if _XML.match(stripped):
         whole = "<domain" in stripped
         return TextForm("libvirt domain XML" if whole else "a device in libvirt's XML", xml=stripped)
@@ -132,6 +135,8 @@ def _from_json(text: str) -> TextForm:
         return TextForm("arguments of object-add", commands=tuple(Command("object-add", one) for one in _dicts(flat)))
     if isinstance(first, dict) and "driver" in first:
         return TextForm("arguments of device_add", commands=tuple(Command("device_add", one) for one in _dicts(flat)))
+    if not flat or not all(isinstance(one, dict) for one in flat):
+        raise BadInput(f"JSON that is no VM: {text[:40]!r}; give QMP commands, words of a command line, or KubeVirt's")
     return TextForm("a KubeVirt object in JSON", manifest=first)
 
 
