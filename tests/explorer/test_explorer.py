@@ -75,7 +75,7 @@ def check(explorer: Explorer) -> None:
     memory_map = explorer.view.charts.memory_map
     assert (memory_map.layout is None) == (fresh.layout is None)
     drawn = memory_map.sources["slots"].data
-    # surplus slots of the RFC (facts A.12) lie behind the device's end
+    # surplus slots of the RFC lie behind the device's end
     devices = fresh.layout.devices if fresh.layout else ()
     assert len(drawn["left"]) == sum(slot.offset < one.size for one in devices for slot in one.memslots())
     assert ("role='alert'" in explorer.view._notice.value) >= (fresh.problem is not None)

@@ -1,4 +1,4 @@
-"""Consumers of memslots: vhost's filter and merge, limits, and how versions count (facts A.03, A.05, B.9, H.6)."""
+"""Consumers of memslots: vhost's filter and merge, limits, and how versions count."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -151,7 +151,7 @@ def test_kernel_takes_all_writable_ram(tree: MemoryRegion) -> None:
 
 
 def test_defaults() -> None:
-    """8 without CONFIGURE_MEM_SLOTS, 64 in the kernel (facts D.2, D.3)."""
+    """8 without CONFIGURE_MEM_SLOTS, 64 in the kernel."""
     assert (VHOST_USER_BASELINE, VHOST_KERNEL_DEFAULT, UINT_MAX) == (8, 64, 2**32 - 1)
 
 

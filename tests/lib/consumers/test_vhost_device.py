@@ -1,4 +1,4 @@
-"""A vhost device's region table: the messages its back end gets, and the abort (facts A.05, D.3)."""
+"""A vhost device's region table: the messages its back end gets, and the abort."""
 
 import pytest
 

@@ -70,7 +70,7 @@ def span(vm: Machine, name: str) -> tuple[int, int]:
     return one.addr, one.end - 1
 
 
-# -- placement (facts H.5) --------------------------------------------------------------------------------------------
+# -- placement --------------------------------------------------------------------------------------------
 
 
 @BOTH
@@ -172,7 +172,7 @@ def test_size_of_the_rfc_follows_the_block_size() -> None:
     assert text == "'memdev' property memdev size has to be multiples of'block-size' (0x100000000)"
 
 
-# -- order of the plug checks (facts A.08, B.6, F.1) ------------------------------------------------------------------
+# -- order of the plug checks ------------------------------------------------------------------
 
 NO_MAXMEM = "-machine q35 -m 4G"
 UNPREPARED = (

@@ -1,4 +1,4 @@
-"""Rendering: priorities, aliases, merging, and what listeners see (facts A.04, C.2, C.3, H.6)."""
+"""Rendering: priorities, aliases, merging, and what listeners see."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""``info mtree`` and ``info mtree -f``: QEMU's text out and in (facts C.4, C.5)."""
+"""``info mtree`` and ``info mtree -f``: QEMU's text out and in."""
 
 import re
 from collections.abc import Callable

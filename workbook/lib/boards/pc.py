@@ -1,7 +1,7 @@
 """The PC around the memory devices: where its RAM lies and how many memslots it takes by itself.
 
 Sources: hw/i386/pc.c, pc_piix.c, pc_q35.c (QEMU 7.2 to 10.0); slot counts measured on QEMU 10.0 and on 7.2 with
-the RFC series (facts D.1).
+the RFC series.
 """
 
 from dataclasses import dataclass, replace

@@ -1,6 +1,6 @@
 """vhost devices of a machine: their region tables, the messages they get, and when a virtqueue is lost.
 
-Sources: hw/virtio/vhost.c, hw/virtio/vhost-user.c (QEMU 7.2 to 10.0; facts A.03, A.05, A.09, B.9).
+Sources: hw/virtio/vhost.c, hw/virtio/vhost-user.c (QEMU 7.2 to 10.0).
 """
 
 from collections import Counter

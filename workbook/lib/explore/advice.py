@@ -21,7 +21,7 @@ from .settings import SETTINGS, virtio_mem_devices
 __all__ = ("Advice", "advise", "binding")
 
 _LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 4096, 32764)
-"""Memslot limits that back ends and kernels have (facts D); advice names the smallest one that helps."""
+"""Memslot limits that back ends and kernels have; advice names the smallest one that helps."""
 
 
 @dataclass(frozen=True, slots=True)

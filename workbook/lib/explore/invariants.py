@@ -1,7 +1,7 @@
 """Invariants of every rule set, and a search for the first VM on which one of them breaks.
 
 A rule set that breaks one of these would lose memory, take slots from others, or let a guest see memory vanish
-for a moment (facts I.1, A.04).
+for a moment.
 """
 
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ class Preset:
 
 
 def cover_letter(*actions: Action) -> Scenario:
-    """Return the cover letter's VM: a 500 GiB device in 1037 GiB of device memory at 5 GiB (facts A.16)."""
+    """Return the cover letter's VM: a 500 GiB device in 1037 GiB of device memory at 5 GiB."""
     return Scenario(
         chipset="pc",
         ram=4 * GiB,
@@ -111,13 +111,13 @@ PRESETS: Final[dict[str, Preset]] = {
         "Kata Containers: virtio-fs first, 32 GiB",
         _with_vhost(_merged(30 * GiB, maxmem=32 * GiB, ram=2 * GiB), 509),
         "virtiofsd with 509 memslots (rust-vmm vhost-user-backend 0.13): 30 memslots of 1 GiB",
-        "facts D.3: rust-vmm PR 224",
+        "rust-vmm/vhost, vhost-user-backend 0.13.0 (pull request 224)",
     ),
     "kata-old-virtiofsd": Preset(
         "Kata Containers: an older virtiofsd",
         _with_vhost(_merged(30 * GiB, maxmem=32 * GiB, ram=2 * GiB), 32),
         "32 memslots: one for the device, unmapped until it is used",
-        "facts D.3: libvhost-user 5.1 to 8.2",
+        "subprojects/libvhost-user, VHOST_USER_MAX_RAM_SLOTS (QEMU 5.1 to 8.2)",
     ),
     "kata-s390x": Preset(
         "Kata Containers on s390x: virtio-mem by default, 30 GiB",
@@ -151,13 +151,13 @@ PRESETS: Final[dict[str, Preset]] = {
         "KubeVirt with a DPDK switch (vhost-user, 8 memslots)",
         _with_vhost(_merged(256 * GiB, maxmem=260 * GiB), None),
         "a back end without CONFIGURE_MEM_SLOTS: one memslot for 256 GiB",
-        "facts D.3: DPDK",
+        "DPDK lib/vhost offers no VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS; hw/virtio/vhost-user.c (8 regions)",
     ),
     "nested": Preset(
         "A VM whose guest runs guests",
         replace(_merged(512 * GiB, maxmem=516 * GiB), tdp_mmu=True, nested=True, actions=(_request(64 * GiB), _SETTLE)),
         "with nested guests the TDP MMU saves nothing: rmap and write tracking are there again",
-        "facts E.1",
+        "arch/x86/kvm/mmu/mmu.c, kvm_shadow_root_allocated (Linux 5.14 and later)",
     ),
 }
 """Presets by name."""

@@ -1,7 +1,7 @@
 """The virtio-mem device: blocks, requested, usable and plugged size, and how it answers the guest.
 
 Sources: hw/virtio/virtio-mem.c (QEMU 7.2 with the RFC series, 8.2, 10.0), linux/uapi/virtio_mem.h, virtio-spec
-device-types/mem (facts A.12, F).
+device-types/mem.
 """
 
 from bisect import bisect_left, bisect_right

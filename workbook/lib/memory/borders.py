@@ -1,7 +1,7 @@
 """Borders between memslots: where they lie, and what may lie across them.
 
 Two neighbouring ranges of a flat view that are not fused are two memslots for KVM and two regions for vhost. A part of
-a virtqueue must lie wholly in one region (``vhost_verify_ring_mappings``, hw/virtio/vhost.c, QEMU 8.2; facts A.05); a
+a virtqueue must lie wholly in one region (``vhost_verify_ring_mappings``, hw/virtio/vhost.c, QEMU 8.2); a
 data buffer may lie across, and is then reached in two pieces.
 """
 

@@ -1,4 +1,4 @@
-"""The RFC series of 13 October 2021, as posted and as evidently intended (facts A.02 to A.15).
+"""The RFC series of 13 October 2021, as posted and as evidently intended.
 
 ``20211013103330.26869-1-david@redhat.com``; quirks were confirmed on a QEMU 7.2 with the series applied.
 """

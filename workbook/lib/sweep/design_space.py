@@ -10,6 +10,7 @@ from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.explore.settings import SIZES
 from workbook.lib.rules import Budget, RuleSet, get
+from workbook.lib.scenario import KVM_SLOTS_TODAY
 from workbook.lib.size import MiB, TiB, shown_size
 from workbook.lib.trace import binding_step
 
@@ -41,8 +42,8 @@ KVM_BOOT_SECTIONS: Final = 10
 """What boot memory and firmware of the same machine take of KVM's."""
 MOST_MEMSLOTS: Final = 4096
 """Of a back end in the pictures: the RFC's cap of all memslots, and of a vhost-user back end's."""
-KVM_MEMSLOTS: Final = 32764
-"""KVM_CAP_NR_MEMSLOTS on x86-64 since Linux 5.13 (KVM_USER_MEM_SLOTS)."""
+KVM_MEMSLOTS: Final = KVM_SLOTS_TODAY
+"""Of a KVM in the pictures."""
 
 
 @dataclass(frozen=True, slots=True)
