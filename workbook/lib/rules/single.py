@@ -1,8 +1,10 @@
 """One memslot for the whole device: before the series, and ``dynamic-memslots=off`` today."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
+from .accounting import BEFORE_RESERVATIONS
 from .base import Budget, RuleSet, Trace
 from .behaviour import QemuBehaviour
 
@@ -13,7 +15,8 @@ class Single(RuleSet):
     """The device's RAM is mapped directly and completely, whatever the guest uses."""
 
     name = "single"
-    about = "one memslot for the whole device, always mapped"
+    about = "one memslot for the whole device, always mapped; in the words of QEMU before 8.2"
+    qemu = replace(RuleSet.qemu, accounting=BEFORE_RESERVATIONS)
 
     def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:  # noqa: ARG002 - never
         """Never."""
