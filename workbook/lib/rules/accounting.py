@@ -109,10 +109,6 @@ class MemslotAccounting:
 class BeforeReservations(MemslotAccounting):
     """QEMU before 8.2: a device takes one memslot, nothing is promised, and the answer is yes or no."""
 
-    def reserved(self, required: int, used: int) -> int:  # noqa: ARG002 - every device is mapped as a whole
-        """Return 0."""
-        return 0
-
     def kvm_free(self, limit: int, used: Sequence[int]) -> int:
         """Return the free memslots of the first address space, the only one that is asked (``kvm_has_free_slot``)."""
         return max(limit - used[0], 0)

@@ -27,7 +27,7 @@ def _single(_rules: single.Single, grid: Grid, out: Result) -> None:
     out.limit[...] = 1
     out.count[...] = 1
     out.memslot_size[...] = grid.region_size
-    _check(grid, np.zeros_like(grid.required), out)
+    _check(grid, _reserved(grid), out)
 
 
 def _rfc2021(rules: rfc2021.Rfc2021, grid: Grid, out: Result) -> None:
