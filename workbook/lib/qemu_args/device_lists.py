@@ -65,6 +65,7 @@ PCI_BRIDGES: Final = frozenset(
 """Devices that make a PCI bus named by their id."""
 HARMLESS_DEVICES: Final = frozenset(
     (
+        "u2f-passthru "
         "AC97 AMDVI-PCI ES1370 adlib am53c974 ccid-card-emulated ccid-card-passthru cs4231a ctucan_pci dc390 edu "
         "floppy guest-loader gus hda-duplex hda-micro hda-output hv-syndbg hyperv-testdev i2c-ddc i2c-echo "
         "i6300esb i8042 ib700 ich9-ahci ich9-intel-hda ich9-usb-ehci1 ich9-usb-ehci2 ich9-usb-uhci1 "
