@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 from workbook.lib.host import Host
 
+from .kvm.host import this_host as memslot_costs
+
 __all__ = ("this_host",)
 
 _ADDRESS_SIZES: Final = re.compile(r"^address sizes\s*:\s*(\d+) bits physical", re.MULTILINE)
@@ -23,11 +25,12 @@ def this_host(*, sys_root: Path = Path("/sys"), proc: Path = Path("/proc"), kvm:
     """Return the running host; what cannot be read is None.
 
     Read are the CPU's address bits and vendor (/proc/cpuinfo), the kernel's version, KVM_CAP_NR_MEMSLOTS by
-    KVM_CHECK_EXTENSION, the page size, and the module parameters of ``vhost`` and ``vfio_iommu_type1``.
+    KVM_CHECK_EXTENSION, the page size, and the module parameters of ``kvm``, ``vhost`` and ``vfio_iommu_type1``.
     """
     cpu = _text(proc / "cpuinfo") or ""
     bits, vendor = _ADDRESS_SIZES.search(cpu), _VENDOR.search(cpu)
     parameters = sys_root / "module"
+    costs = memslot_costs(sys_root=sys_root, proc=proc) if (parameters / "kvm").exists() else None
     return Host(
         phys_bits=int(bits[1]) if bits and 32 <= int(bits[1]) <= 52 else None,
         cpu_vendor=_VENDORS.get(vendor[1]) if vendor else None,
@@ -36,6 +39,10 @@ def this_host(*, sys_root: Path = Path("/sys"), proc: Path = Path("/proc"), kvm:
         page_size=mmap.PAGESIZE,
         max_mem_regions=_number(parameters / "vhost/parameters/max_mem_regions"),
         vfio_dma_entries=_number(parameters / "vfio_iommu_type1/parameters/dma_entry_limit"),
+        tdp=costs and costs.tdp,
+        tdp_mmu=costs and costs.tdp_mmu,
+        external_write_tracking=costs and costs.external_write_tracking,
+        arch=costs and costs.arch,
     )
 
 
