@@ -39,10 +39,10 @@ def this_host(*, sys_root: Path = Path("/sys"), proc: Path = Path("/proc"), kvm:
         page_size=mmap.PAGESIZE,
         max_mem_regions=_number(parameters / "vhost/parameters/max_mem_regions"),
         vfio_dma_entries=_number(parameters / "vfio_iommu_type1/parameters/dma_entry_limit"),
-        tdp=costs and costs.tdp,
-        tdp_mmu=costs and costs.tdp_mmu,
-        external_write_tracking=costs and costs.external_write_tracking,
-        arch=costs and costs.arch,
+        tdp=costs.tdp if costs else None,
+        tdp_mmu=costs.tdp_mmu if costs else None,
+        external_write_tracking=costs.external_write_tracking if costs else None,
+        arch=costs.arch if costs else None,
     )
 
 
