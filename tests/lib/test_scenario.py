@@ -77,7 +77,7 @@ def test_lookup() -> None:
     [("ram", 4 * KiB, 2 * MiB), ("memfd", 4 * KiB, 4 * KiB), ("memfd", 2 * MiB, 2 * MiB), ("file", GiB, GiB)],
 )
 def test_alignment(kind: Any, page_size: int, alignment: int) -> None:
-    """Facts A.08 step 3: anonymous RAM 2 MiB, a file its page size."""
+    """Anonymous RAM is aligned to 2 MiB, a file to its page size (util/oslib-posix.c, system/physmem.c; x86)."""
     backend = MemoryBackend(id="m", size=GiB, kind=kind, page_size=page_size, mem_path="/x")
     assert backend.alignment == alignment
     assert backend.has_fd is (kind != "ram")

@@ -1,4 +1,4 @@
-"""The PC's memory map and boot memslots, by the facts and beside a real QEMU."""
+"""The PC's memory map and boot memslots, by numbers and beside a real QEMU."""
 
 import re
 from collections.abc import Callable
@@ -64,20 +64,20 @@ def scenario(machine: str, memory: str, cpu: str) -> Scenario:
     ],
 )
 def test_ram_around_the_hole(machine: str, memory: str, below: int, above: int) -> None:
-    """Facts A.16: RAM below 4 GiB is cut at 2.75 GiB (q35) and 3.5 GiB (pc)."""
+    """RAM below 4 GiB is cut from 2.75 GiB on (q35) and from 3.5 GiB on (pc): hw/i386/pc_q35.c and pc_piix.c."""
     layout = pc_layout(scenario(machine, memory, INTEL))
     assert (layout.below_4g, layout.above_4g, layout.above_4g_start) == (below, above, 4 * GiB)
 
 
 @pytest.mark.parametrize(("machine", "memory"), [("q35", "3G,slots=16,maxmem=1T"), ("pc", "4G,slots=17,maxmem=1T")])
 def test_cover_letter_container(machine: str, memory: str) -> None:
-    """Facts A.16: both command lines give the cover letter's container, 1037 GiB at 5 GiB."""
+    """Both command lines give the cover letter's container, 1037 GiB at 5 GiB."""
     layout = pc_layout(scenario(machine, memory, INTEL))
     assert (layout.device_memory_base, layout.device_memory_size) == (0x1_4000_0000, 1037 * GiB)
 
 
 def test_slots_enlarge_the_container_but_not_d() -> None:
-    """Surprise S13: 1 GiB of slack per DIMM slot is no memory for devices."""
+    """1 GiB of slack per DIMM slot is no memory for devices."""
     given = scenario("q35", "4G,slots=4,maxmem=20G", INTEL)
     assert given.device_memory_size == 16 * GiB
     assert pc_layout(given).device_memory_size == 20 * GiB

@@ -1,4 +1,4 @@
-"""Every text that QEMU prints in the facts' patches, checks and device is reached through a command line.
+"""Every text that QEMU prints around memory devices (RFC, series of 2021, merged) is reached through a command line.
 
 Texts that no command line and no action of the model can reach are not here: locked memory (mlock), disabled
 discarding, unplain RAM, a vhost section that overlaps another, an address space that overflows, and what a running
@@ -92,7 +92,7 @@ UNPLUG = "virtio-mem device cannot get unplugged while "
 USABLE = "usable range for memory devices [0x180000000:0x2100000000]"
 
 TEXTS: dict[str, Callable[[], object]] = {
-    # A.07, A.08, B.6
+    # hw/mem/memory-device.c (RFC patch 08; QEMU 8.2 and later)
     "not enough space, currently 0x0 in use of total space for memory devices 0x100000000": mem(m="4G,maxmem=8G"),
     "KVM does not have enough free memory slots left (1 vs. 0)": mem(rules=RFC, kvm=3),
     "a used vhost backend does not have enough free memory slots left (1 vs. 0)": second_after_vhost(
@@ -114,19 +114,19 @@ TEXTS: dict[str, Callable[[], object]] = {
     "could not find position in guest address space for memory device - memory fragmented due to alignments": mem(
         ",block-size=16G", m="4G,maxmem=20G"
     ),
-    # A.05, A.09
+    # hw/virtio/vhost.c (RFC patches 05 and 09)
     "Unable to map descriptor table for ring 0\nVerify ring failure on region 2": then(
         ring, ",requested-size=1G,max-memslots=16", RFC
     ),
     "vhost backend memory slots limit is less than current number of used and reserved memory slots": then(
         vhost(17), ",max-memslots=16", RFC
     ),
-    # A.12, A.15
+    # hw/virtio/virtio-mem.c (RFC patch 12 and later)
     "Parameter 'max-memslots' expects uint16_t": mem(",max-memslots=65536", RFC),
     "Property 'virtio-mem.memslots' is not writable": mem(",memslots=4", RFC),
     "Property 'virtio-mem.used-memslots' is not writable": mem(",used-memslots=4", RFC),
     "virtio based memory devices cannot be unplugged.": then(lambda vm: vm.device_del("m"), rules=RFC),
-    # B.1
+    # the reworked series of 2021
     "'memslots' property must not exceed '1024'": mem(",memslots=1025", SERIES),
     "'memslots' property must not be '0'": mem(",memslots=0", SERIES),
     "'memslots' property exceeds the total number of device blocks (16)": mem(",memslots=17,block-size=1G", SERIES),
@@ -140,7 +140,7 @@ TEXTS: dict[str, Callable[[], object]] = {
     ),
     "a used vhost backend does not have enough free, unreserved memoryslots left. "
     "Free: 2, Reserved: 2, Required: 2": second_after_vhost(4, SERIES, ",memslots=2"),
-    # B.7, B.8, B.9
+    # hw/virtio/virtio-mem.c, virtio-mem-pci.c and vhost.c (QEMU 8.2 and later)
     "'dynamic-memslots' property set to 'on' requires 'unplugged-inaccessible' to be 'on'": mem(
         f"{DYNAMIC},unplugged-inaccessible=off"
     ),
@@ -156,9 +156,9 @@ TEXTS: dict[str, Callable[[], object]] = {
     "slots; this vhost backend would further restricts the overall number of memory slots": then(vhost(508), DYNAMIC),
     "vhost backend memory slots limit (2) is less than current number of used (2) and reserved (1) memory slots for "
     "memory devices.": then(vhost(2), f"{DYNAMIC},block-size=16G"),
-    # D.1
+    # accel/kvm/kvm-all.c, kvm_alloc_slot
     "kvm_alloc_slot: no free slot available": mem(kvm=4),
-    # F.1
+    # hw/virtio/virtio-mem.c, virtio_mem_device_realize and its setters
     "'block-size' property has to be at least 0x100000": mem(",block-size=512K"),
     "'block-size' property has to be a power of two": mem(",block-size=3M"),
     "'memdev' property must be set": lambda: start("virtio-mem-pci,id=m"),
@@ -180,10 +180,10 @@ TEXTS: dict[str, Callable[[], object]] = {
 """QEMU's text, and what brings it about."""
 
 WARNINGS: dict[str, Callable[[], Machine]] = {
-    # A.08
+    # hw/mem/memory-device.c
     "the alignment (0x400000000) exceeds the expected maximum alignment, memory will get fragmented and not all "
     "'maxmem' might be usable for memory devices.": lambda: start("virtio-mem-pci,id=m,memdev=b,block-size=16G"),
-    # F.1
+    # hw/virtio/virtio-mem.c, virtio_mem_device_realize and its setters
     "'block-size' property is smaller than the default block size (2 MiB)": lambda: start(
         "virtio-mem-pci,id=m,memdev=b,block-size=1M"
     ),

@@ -70,12 +70,12 @@ def span(vm: Machine, name: str) -> tuple[int, int]:
     return one.addr, one.end - 1
 
 
-# -- placement --------------------------------------------------------------------------------------------
+# -- placement ------------------------------------------------------------------------------------------------------
 
 
 @BOTH
 def test_container(rules: str) -> None:
-    """1 GiB per DIMM slot enlarges the container, not what may be used (S13)."""
+    """1 GiB per DIMM slot enlarges the container, not what may be used."""
     vm = vm_of(rules=rules)
     assert (vm.board.device_memory_base, vm.board.device_memory_size) == (0x140000000, 1037 * GiB)
     assert vm.budget.device_memory_size == 1021 * GiB
@@ -172,7 +172,7 @@ def test_size_of_the_rfc_follows_the_block_size() -> None:
     assert text == "'memdev' property memdev size has to be multiples of'block-size' (0x100000000)"
 
 
-# -- order of the plug checks ------------------------------------------------------------------
+# -- order of the plug checks ---------------------------------------------------------------------------------------
 
 NO_MAXMEM = "-machine q35 -m 4G"
 UNPREPARED = (
@@ -440,7 +440,7 @@ def test_boot_memslots_of_kvm() -> None:
 
 @pytest.mark.parametrize(("rules", "free"), [(RFC, 100 - 2 * (7 + 3)), (MERGED, 100 - (7 + 3))])
 def test_smm_counts_double_in_the_rfc(rules: str, free: int) -> None:
-    """S6: with two address spaces the RFC's one counter counts every section twice."""
+    """With two address spaces the RFC's one counter counts every section twice."""
     vm = vm_of("-accel kvm -machine q35,smm=on -nodefaults -m 4G,slots=4,maxmem=64G", rules, kvm_slots=100)
     for name in ("a", "b", "c"):
         add_dimm(vm, name, GiB)
@@ -558,7 +558,7 @@ def test_memslot_of_8_tib(rules: str, dies: bool) -> None:
 
 @pytest.mark.parametrize("distance", [2 * KiB, 2 * KiB - 16, 16])
 def test_ring_across_a_memslot_border(distance: int) -> None:
-    """S15: a started device whose ring crosses a border dies at the next change of its table; else it lives."""
+    """A started device whose ring crosses a border dies at the next change of its table; else it lives."""
     vm = vm_of(f"-accel kvm {BOOT}", RFC)
     vm.device_add("vhost-user-fs-pci", "vu", vhost_slots=4096)
     add_mem(vm, "m", 500 * GiB, memfd=True, **{"requested-size": GiB})
@@ -797,7 +797,7 @@ BLOCK = 512 * MiB
 
 
 class AnyMachine(RuleBasedStateMachine):
-    """Random machines under random events, and the invariants of the facts (I.1)."""
+    """Random machines under random events, and the invariants that hold after each of them."""
 
     @initialize(
         rules=st.sampled_from([*AUTOMATIC, "single"]),

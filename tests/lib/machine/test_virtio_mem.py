@@ -102,7 +102,7 @@ COURSES = {
     ),
     "U10": Course(GiB, 4 * MiB, GiB, 1, [(4 * MiB, 260 * MiB, 1), (1020 * MiB, 1024 * MiB, 1)]),
 }  # fmt: skip
-"""Facts H.3; the first step is the requested size at the start."""
+"""By hw/virtio/virtio-mem.c, virtio_mem_resize_usable_region; the first step is the requested size at the start."""
 
 
 @pytest.mark.parametrize("course", COURSES.values(), ids=COURSES)
@@ -121,7 +121,7 @@ def test_usable_region_and_mapped_slots(course: Course) -> None:
 
 
 def test_u6_maps_everything_at_once() -> None:
-    """S14: with one slot the first requested block maps the whole 500 GiB."""
+    """With one slot the first requested block maps the whole 500 GiB."""
     vm = device(count=1, slot=500 * GiB)
     vm.request_size(2 * MiB)
     assert [vm.decision.size(index) for index in vm.mapped] == [500 * GiB]
@@ -133,13 +133,13 @@ def test_u7_last_slot_is_smaller() -> None:
 
 
 def test_u8_keeps_one_slot_reserved() -> None:
-    """S5: of five slots one is never mapped, whatever is requested."""
+    """Of five slots one is never mapped, whatever is requested."""
     vm = device(8 * GiB, 2 * GiB, 5, start=8 * GiB)
     assert vm.decision.count - len(vm.mapped) == 1
 
 
 def test_surplus_behind_the_end_is_never_mapped() -> None:
-    """R14: the 64th slot of 8 GiB of a 500 GiB device stays out when all is requested and plugged."""
+    """The 64th slot of 8 GiB of a 500 GiB device stays out when all is requested and plugged."""
     vm = device(500 * GiB, 8 * GiB, 64, start=500 * GiB)
     assert vm.plug(0, 500 * GiB) is ACK
     assert list(vm.mapped) == list(range(63))
@@ -391,7 +391,7 @@ def test_restore_maps_from_the_bitmap() -> None:
 
 
 def test_restore_forgets_slots_in_the_rfc() -> None:
-    """S9: the usable region travels, the mapping does not, until a request grows beyond it."""
+    """The usable region travels, the mapping does not, until a request grows beyond it."""
     source, target = device(start=20 * GiB), device(start=5 * GiB)
     source.plug(0, 20 * GiB)
     source.request_size(5 * GiB)

@@ -198,7 +198,7 @@ def test_nonvolatile_does_not_merge_with_volatile() -> None:
 
 
 def test_cover_letter_flat_view() -> None:
-    """Facts C.5: three memslots are three ranges of mem0 in steps of 1 GiB; mergeable they would be one."""
+    """Three memslots are three ranges of mem0 in steps of 1 GiB; mergeable they would be one."""
     base = 0x1_4000_0000
     device = MemoryRegion.container("virtio-mem-memslots", 8 * GiB, slots(0, 1, 2, unmergeable=(0, 1, 2))).at(base)
     assert shown(render(device)) == [(base + i * GiB, base + (i + 1) * GiB, "mem0", i * GiB) for i in range(3)]
@@ -237,7 +237,7 @@ def mergeable(tree: MemoryRegion) -> MemoryRegion:
 
 @given(region_trees())
 def test_mergeable_trees_have_no_more_ranges(tree: MemoryRegion) -> None:
-    """Invariant I.1.8: without the unmergeable flags there are never more ranges, and the same addresses show RAM."""
+    """Without the unmergeable flags there are never more ranges, and the same addresses show RAM."""
     with_flags, without = render(tree), render(mergeable(tree))
     assert len(without) <= len(with_flags)
     assert {a for a in range(160) if with_flags.at(a)} == {a for a in range(160) if without.at(a)}
@@ -290,13 +290,13 @@ def test_no_change_is_all_nops(tree: MemoryRegion) -> None:
 
 
 def test_logging_is_no_change() -> None:
-    """Facts C.3: the dirty-log mask does not make a range a different one for listeners."""
+    """The dirty-log mask makes no range a different one for listeners (system/memory.c, flatrange_equal)."""
     plain, logged = render(MEM0), render(replace(MEM0, dirty_log_mask=4))
     assert [one.kind for one in plain.changes(logged)] == [ChangeKind.NOP]
 
 
 def test_growing_a_merged_range_is_delete_and_add() -> None:
-    """The reason for the flag (A.04): a merged range that grows is deleted and added, an unmergeable one stays."""
+    """Why memory_region_set_unmergeable: a merged range that grows is deleted and added, an unmergeable one stays."""
 
     def steps(*unmergeable: int) -> list[str]:
         def view(*indices: int) -> FlatView:

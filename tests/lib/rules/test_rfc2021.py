@@ -434,7 +434,7 @@ def test_setting_of_r13() -> None:
 def test_setting_of_r26() -> None:
     """With SMM a hot-plugged device sees every section twice: 509 - 2 * 9 = 491 free, 256 slots of 4 GiB.
 
-    The facts' VM has 9 sections, this one 7, so its KVM has 4 memslots less.
+    The example counts 9 sections, this VM has 7, so its KVM has 4 memslots less.
     """
     vm = Machine.from_qemu_args(
         f"-accel kvm -machine q35,smm=on {CPU} -nodefaults -m 4G,maxmem={4 * GiB + TiB}B",
