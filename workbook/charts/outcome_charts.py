@@ -26,6 +26,8 @@ class OutcomeCharts:
     ----------
     theme
         ``light`` or ``dark``.
+    compact
+        Low enough that all of them stand on one screen beside controls.
 
     Attributes
     ----------
@@ -33,12 +35,13 @@ class OutcomeCharts:
         The charts; each has a ``root`` of its own, where the page arranges them itself.
     """
 
-    def __init__(self, *, theme: ThemeName = "light") -> None:
-        self.memory_map = MemoryMap(theme=theme, headline=False)
-        self.overhead = OverheadBars(theme=theme)
+    def __init__(self, *, theme: ThemeName = "light", compact: bool = False) -> None:
+        self._compact = compact
+        self.memory_map = MemoryMap(theme=theme, headline=False, height=190 if compact else 310)
+        self.overhead = OverheadBars(theme=theme, height=112 if compact else 160)
         # the legend is known before any outcome: a page that replays updates can give a chart new data, no new parts
         self.overhead.update({"single memslot": KvmHost().metadata(())})
-        self.budget = SlotBudget(theme=theme)
+        self.budget = SlotBudget(theme=theme, height=112 if compact else 180)
 
     @property
     def by_name(self) -> dict[str, Any]:
@@ -49,7 +52,7 @@ class OutcomeCharts:
     def root(self) -> Column:
         """All charts in one picture: what changes in them then reaches a notebook in one message."""
         for name, room in _ROOM.items():
-            self.by_name[name].root.styles = {"flex": room, "min-width": "0"}
+            self.by_name[name].root.styles = {"flex": "1 1 250px" if self._compact else room, "min-width": "0"}
         below = Row(
             children=[self.overhead.root, self.budget.root],
             sizing_mode="stretch_width",

@@ -1,25 +1,18 @@
 """The panel of controls: every setting of a scenario, grouped, for all devices or for one."""
 
-import html
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import ipywidgets as widgets
 
 from workbook.lib.errors import BadInput
-from workbook.lib.explore.settings import SETTINGS, Setting, virtio_mem_devices
+from workbook.lib.explore.settings import SETTINGS, Group, Setting, virtio_mem_devices
 from workbook.lib.scenario import Scenario
 
-from .controls import Control, SizeControl, controls_for, mark
+from .controls import Control, SliderControl, controls_for, mark
 
 __all__ = ("ControlPanel",)
 
-_GROUPS: Final = {
-    "Devices": ("devices", "device_size", "requested_size", "block_size", "max_memslots"),
-    "VM": ("maxmem", "ram", "ram_slots", "chipset", "accel"),
-    "Who has memslots": ("kvm_slots", "vhost_slots", "vhost_place"),
-    "What they cost": ("tdp_mmu", "smm", "nested"),
-}
 _ALL: Final = "all devices"
 
 
@@ -32,28 +25,40 @@ class ControlPanel(widgets.VBox):
         Called with the setting, the new value and the device id (None: all devices) when a control is turned.
     complain
         Called with one clear line where what was typed cannot be read.
+    below
+        What stands below the controls.
     """
 
-    def __init__(self, turned: Callable[[Setting, Any, str | None], None], complain: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        turned: Callable[[Setting, Any, str | None], None],
+        complain: Callable[[str], None],
+        *,
+        below: Sequence[widgets.Widget] = (),
+    ) -> None:
         self._turned = turned
         self._scenario: Scenario | None = None
         self.controls: dict[str, Control] = controls_for(SETTINGS.values(), self._changed, complain)
         self._device = widgets.Dropdown(
             options=[(_ALL, "")],
-            description="Turn for",
-            style={"description_width": "128px"},
+            description="Applies to",
+            style={"description_width": "104px"},
             layout=widgets.Layout(width="auto", min_width="0"),
-            tooltip="Which device the controls below turn",
+            tooltip="Which device the controls change",
         )
         self._device.observe(lambda _change: self._fill(), "value")
-        groups = []
-        for title, names in _GROUPS.items():
-            parts = [self.controls[name].widget for name in names]
-            if title == "Devices":
-                parts.insert(1, self._device)
-            heading = widgets.HTML(f"<b>{html.escape(title)}</b>")
-            groups.append(widgets.VBox([heading, *parts], layout=widgets.Layout(margin="0 0 8px 0")))
-        super().__init__(groups, layout=widgets.Layout(flex="0 0 352px", width="352px"))
+        more = widgets.Accordion(
+            children=[widgets.VBox(self._of("more"), layout=widgets.Layout(padding="0"))],
+            titles=["More settings"],
+            selected_index=None,
+        )
+        super().__init__(
+            [self._device, *self._of("sliders"), *self._of("host"), more, *below],
+            layout=widgets.Layout(flex="0 0 272px", width="272px", overflow="hidden"),
+        )
+
+    def _of(self, group: Group) -> list[widgets.Widget]:
+        return [self.controls[name].widget for name, one in SETTINGS.items() if one.group == group]
 
     def show(self, scenario: Scenario) -> None:
         """Show another scenario."""
@@ -88,8 +93,9 @@ class ControlPanel(widgets.VBox):
                 control.enable(there=False)
                 continue
             control.enable(there=True)
-            if name == "requested_size" and isinstance(control, SizeControl):
-                control.show(value, limit=SETTINGS["device_size"].get(self._scenario, self.device))
+            upper = SETTINGS[name].upper_limit
+            if upper and isinstance(control, SliderControl):
+                control.show(value, limit=SETTINGS[upper].get(self._scenario, self.device))
             else:
                 control.show(value)
 

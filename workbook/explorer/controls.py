@@ -12,9 +12,19 @@ from workbook.lib.errors import BadInput
 from workbook.lib.explore.settings import Setting
 from workbook.lib.size import format_size, parse_size, shown_size
 
-__all__ = ("ChoiceControl", "Control", "CountControl", "FlagControl", "SizeControl", "control_for", "mark")
+__all__ = (
+    "ChoiceControl",
+    "Control",
+    "CountControl",
+    "FlagControl",
+    "LimitControl",
+    "SizeControl",
+    "SliderControl",
+    "control_for",
+    "mark",
+)
 
-_STYLE: Final = {"description_width": "128px"}
+_STYLE: Final = {"description_width": "104px"}
 _WIDE: Final = {"width": "auto", "min_width": "0"}
 _STRETCHED: Final = {**_WIDE, "flex": "1 1 auto"}
 CUSTOM: Final = "custom"
@@ -46,30 +56,49 @@ Changed = Callable[[Any], None]
 Complain = Callable[[str], None]
 
 
-class SizeControl:
-    """A slider over round sizes, and a field beside it that takes any size that QEMU takes."""
+NO_LIMIT: Final = -1
+"""Stands for None on a slider, which cannot have that value."""
+
+
+def _key(value: int | None) -> int:
+    return NO_LIMIT if value is None else value
+
+
+class SliderControl:
+    """A slider over the values that matter, and a field beside it that takes any other."""
 
     def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
         self._setting, self._changed, self._complain = setting, changed, complain
-        self._quiet, self._shown, self._there = False, 0, True
+        self._quiet, self._there = False, True
+        self._shown: int | None = None
         self._limit: int | None = None
-        self._offered = frozenset(size for _, size in setting.choices)
-        self._slider = self._slider_over(min(self._offered))
+        self._offered = tuple(value for _, value in setting.choices)
+        self._slider = self._slider_over(self._offered[0])
         self._field = widgets.Text(
             continuous_update=False,
-            layout=widgets.Layout(width="96px", flex="0 0 auto"),
-            tooltip=f"{setting.label}: any size, such as 100.5G",
+            layout=widgets.Layout(width="104px"),
+            tooltip=f"{setting.label}: {self._any}",
         )
         self._field.observe(self._on_field, "value")
-        self.widget = widgets.HBox([self._slider, self._field], layout=widgets.Layout(**_WIDE))
+        self.widget = widgets.HBox([self._slider, self._field], layout=widgets.Layout(width="auto", flex="0 0 auto"))
+        self.widget.add_class("memslots-slider")
 
-    def _slider_over(self, value: int) -> widgets.SelectionSlider:
+    _any = "any value"
+
+    def _text(self, value: int | None) -> str:
+        """Return a value as the field shows it."""
+        raise NotImplementedError
+
+    def _value(self, text: str) -> int | None:
+        """Return what was typed; `BadInput` where it cannot be read."""
+        raise NotImplementedError
+
+    def _slider_over(self, value: int | None) -> widgets.SelectionSlider:
         slider = widgets.SelectionSlider(
-            options=tuple((shown_size(size), size) for size in sorted(self._offered)),
-            value=value,
+            options=tuple((self._text(one), _key(one)) for one in self._offered),
+            value=_key(value),
             description=self._setting.label,
-            style=_STYLE,
-            layout=widgets.Layout(**_STRETCHED),
+            layout=widgets.Layout(width="auto"),
             readout=False,
             tooltip=self._setting.help,
             disabled=not self._there,
@@ -77,56 +106,98 @@ class SizeControl:
         slider.observe(self._on_slider, "value")
         return slider
 
-    def show(self, value: int, *, limit: int | None = None) -> None:
-        """Show `value`; sizes above `limit` are not offered."""
+    def show(self, value: int | None, *, limit: int | None = None) -> None:
+        """Show `value`; values above `limit` are not offered."""
         self._quiet, self._shown = True, value
         try:
-            too_large = limit is not None and value <= limit < max(self._offered)
+            largest = max((one for one in self._offered if one is not None), default=0)
+            too_large = limit is not None and value is not None and value <= limit < largest
             if limit != self._limit or value not in self._offered or too_large:
                 self._offer(value, limit)
-            self._slider.value = value
-            self._field.value = shown_size(value)
+            self._slider.value = _key(value)
+            self._field.value = self._text(value)
         finally:
             self._quiet = False
 
-    def _offer(self, value: int, limit: int | None) -> None:
-        """Offer other sizes, on a slider of their own.
+    def _offer(self, value: int | None, limit: int | None) -> None:
+        """Offer other values, on a slider of their own.
 
         A slider in a page whose options change under its handle answers with a value of its own, which nobody chose.
         """
         # what was typed once stays on offer: a slider must not be replaced while it is dragged
-        sizes = self._offered if limit == self._limit else {size for _, size in self._setting.choices}
-        kept = {size for size in sizes if limit is None or size <= limit} | {value}
-        self._limit, self._offered = limit, frozenset(kept if limit is None else kept | {limit})
+        values = set(self._offered if limit == self._limit else (one for _, one in self._setting.choices))
+        kept = {one for one in values if limit is None or one is None or one <= limit} | {value}
+        kept |= set() if limit is None else {limit}
+        self._limit = limit
+        self._offered = tuple(sorted(kept, key=lambda one: (one is not None, one or 0)))
         self._slider.close()
         self._slider = self._slider_over(value)
         self.widget.children = (self._slider, self._field)
 
     def _on_slider(self, change: Any) -> None:
         if not self._quiet:
-            self._changed(change["new"])
+            self._changed(None if change["new"] == NO_LIMIT else change["new"])
 
     def _on_field(self, change: Any) -> None:
         if self._quiet:
             return
         try:
-            size = parse_size(str(change["new"]), name=self._setting.label)
+            value = self._value(str(change["new"]))
         except BadInput as error:
             self._restore()
             self._complain(str(error))
             return
-        self._changed(size)
+        if value == self._shown:
+            self._restore()
+        else:
+            self._changed(value)
 
     def _restore(self) -> None:
         """Show again what holds, where what was typed does not."""
         self._quiet = True
-        self._field.value = shown_size(self._shown)
+        self._field.value = self._text(self._shown)
         self._quiet = False
 
     def enable(self, *, there: bool) -> None:
         """Let the user turn it, or not."""
         self._there = there
         self._slider.disabled = self._field.disabled = not there
+
+
+class SizeControl(SliderControl):
+    """A slider over round sizes; the field takes any size that QEMU takes."""
+
+    _any = "any size, such as 100.5G"
+
+    def _text(self, value: int | None) -> str:
+        return shown_size(value or 0)
+
+    def _value(self, text: str) -> int | None:
+        size: int = parse_size(text, name=self._setting.label)
+        return size
+
+
+class LimitControl(SliderControl):
+    """A logarithmic slider over memslot limits that kernels and back ends have; the field takes any number."""
+
+    _any = "any number of memslots"
+
+    def _text(self, value: int | None) -> str:
+        if value is None:
+            return "none"
+        # a back end without CONFIGURE_MEM_SLOTS has a limit all the same
+        known = {one: label.partition(" (")[0] + "*" for label, one in self._setting.choices if one == 0}
+        return known.get(value, f"{value:,}")
+
+    def _value(self, text: str) -> int | None:
+        plain = text.strip().replace(",", "")
+        for one in self._offered:
+            if text.strip() == self._text(one):
+                return one
+        if not plain.isascii() or not plain.isdigit() or len(plain) > len(str(1 << 32)):
+            allowed = ", or none" if None in self._offered else ""
+            raise BadInput(f"{self._setting.label} {text!r:.40}: give a number of memslots{allowed}")
+        return int(plain)
 
 
 class CountControl:
@@ -247,7 +318,7 @@ class FlagControl:
         self.widget = widgets.Checkbox(
             description=setting.label,
             indent=False,
-            layout=widgets.Layout(width="auto", margin="0 0 0 136px"),
+            layout=widgets.Layout(width="auto", margin="0"),
             tooltip=setting.help,
         )
         self.widget.observe(self._on_change, "value")
@@ -272,6 +343,7 @@ class FlagControl:
 _KINDS: Final[dict[str, Callable[[Setting, Changed, Complain], Control]]] = {
     "size": SizeControl,
     "count": CountControl,
+    "limit": LimitControl,
     "choice": ChoiceControl,
     "flag": FlagControl,
 }

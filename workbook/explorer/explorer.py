@@ -88,12 +88,12 @@ class Explorer(Displayed):
         self._future: list[_State] = []
         self._sent = True
         self._dragged: tuple[str, str | None] | None = None
+        self._undragged, self._again = self._state.scenario, True
         self._arranged: bool | None = None
         self._complaint = widgets.HTML()
         self._theme = theme
         self.view = OutcomeView(theme, apply=self._set)
         self.other_view: OutcomeView | None = None
-        self.panel = ControlPanel(self._turned, self._complain)
         self.timeline = TimelineBar(self._scrubbed)
         self._difference = styled(widgets.HTML(), "table")
         self._titles = (widgets.HTML("<h3>A</h3>"), widgets.HTML("<h3>B</h3>"))
@@ -101,14 +101,24 @@ class Explorer(Displayed):
             SETTINGS["rules"], lambda name: self._turned(SETTINGS["rules"], name, None), self._complain
         )
         self._body = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
-        super().__init__([self._toolbar(), self._complaint, self.timeline, self._body])
+        toolbar = self._toolbar()
+        actions = styled(widgets.Box([*self._actions(), self._as_here]), "buttons")
+        self._follow = widgets.Checkbox(
+            description="Guest follows",
+            value=True,
+            indent=False,
+            layout=widgets.Layout(width="auto"),
+            tooltip="After every request the guest's driver plugs or unplugs until it is met",
+        )
+        self.panel = ControlPanel(self._turned, self._complain, below=[self._follow, actions])
+        super().__init__([toolbar, self._body, self._complaint, self.timeline])
         styled(self, "")
         self._show()
 
     def _toolbar(self) -> widgets.Widget:
         self._preset = widgets.Dropdown(
             options=[(CHOOSE, CHOOSE), *((one.title, name) for name, one in PRESETS.items())],
-            layout=widgets.Layout(width="320px"),
+            layout=widgets.Layout(width="190px"),
             tooltip="Scenarios to start from",
         )
         self._preset.observe(self._on_preset, "value")
@@ -140,18 +150,20 @@ class Explorer(Displayed):
         self.saved = widgets.Text(
             description="State",
             continuous_update=False,
-            layout=widgets.Layout(flex="1 1 300px"),
+            layout=widgets.Layout(flex="1 1 100px", min_width="0"),
+            style={"description_width": "40px"},
             tooltip="The whole state as text: copy it, keep it, paste another one",
         )
         self.saved.observe(self._on_saved, "value")
         rules = self._rules.widget
-        rules.layout.width = "300px"
-        rows = [
-            [self._preset, rules, self._compare, self._swap, self.saved],
-            [*self.buttons.values(), self._as_here],
-        ]
-        layout = {"flex_flow": "row wrap", "align_items": "center"}
-        return widgets.VBox([widgets.HBox(row, layout=widgets.Layout(**layout)) for row in rows])
+        rules.layout.width = "190px"
+        rules.style.description_width = "56px"
+        travel = [self.buttons["undo"], self.buttons["redo"]]
+        row = [self._preset, rules, self._compare, self._swap, *travel, self.saved]
+        return widgets.HBox(row, layout=widgets.Layout(align_items="center"))
+
+    def _actions(self) -> list[widgets.Button]:
+        return [one for name, one in self.buttons.items() if name not in ("undo", "redo")]
 
     # -- the scenario ---------------------------------------------------------------------------------------------
 
@@ -209,15 +221,18 @@ class Explorer(Displayed):
         return self
 
     def _turned(self, setting: Setting, value: Any, device: str | None) -> None:
-        self._guarded(lambda: self._turn(setting, value, device))
+        self._guarded(lambda: self._turn(setting, value, device, follow=self._follow.value))
 
-    def _turn(self, setting: Setting, value: Any, device: str | None) -> None:
-        if setting.name != "requested_size":
+    def _turn(self, setting: Setting, value: Any, device: str | None, *, follow: bool = False) -> None:
+        if not setting.is_event:
             self._set(setting.put(self.scenario, value, device))
             return
-        scenario = with_request(self.scenario, value, device, again=self._sent)
         one_drag = not self._sent and self._dragged == (setting.name, device)
-        self._set(scenario, one_drag=one_drag)
+        if not one_drag:
+            self._undragged, self._again = self.scenario, self._sent
+        before = self._undragged if one_drag and follow else self.scenario
+        scenario = with_request(before, value, device, again=self._again if follow else self._sent)
+        self._set(with_action(scenario, "settle", device) if follow else scenario, one_drag=one_drag)
         self._sent, self._dragged = False, (setting.name, device)
 
     def _set(self, scenario: Scenario, *, one_drag: bool = False) -> None:

@@ -15,6 +15,7 @@ from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.slot_table import slot_csv
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
+from workbook.lib.trace import binding_step
 from workbook.widgets.bokeh_figure import Figure
 from workbook.widgets.styles import style_sheet, styled
 
@@ -40,17 +41,20 @@ class OutcomeView(widgets.VBox):
     def __init__(self, theme: Theme = "light", *, apply: Callable[[Scenario], None] | None = None) -> None:
         self.outcome: Outcome | None = None
         self._apply = apply
-        self._binds = widgets.HTML()
-        self._advice = styled(widgets.VBox(), "advice")
-        self.charts = OutcomeCharts(theme=theme)
+        self._last: Outcome | None = None
+        self._binds = styled(widgets.HTML(), "decides")
+        self._advice = styled(widgets.HBox(), "advice")
+        self.charts = OutcomeCharts(theme=theme, compact=True)
+        self.charts.memory_map.cut_unmapped = True
         self.trace = DecisionTrace(theme=theme)
-        self._notice = widgets.HTML()
-        self._summary = widgets.HTML()
+        self._notice = styled(widgets.HTML(), "verdict")
+        self._summary = styled(widgets.HTML(), "tiles")
         self._texts = {name: widgets.HTML() for name in _TABS}
         self._tabs = styled(widgets.Tab(children=list(self._texts.values()), titles=list(self._texts)), "tabs")
         self._tabs.observe(self._show_tab, "selected_index")
         self._cut = widgets.Checkbox(
-            description="Cut runs of unmapped memslots short",
+            description="Shorten unmapped runs",
+            value=True,
             indent=False,
             layout=widgets.Layout(width="auto"),
             tooltip="The map is to scale otherwise, and a few mapped memslots of a large device are narrow",
@@ -58,8 +62,9 @@ class OutcomeView(widgets.VBox):
         self._cut.observe(self._on_cut, "value")
         self.figure = Figure(self.charts.root, page=self.charts.memory_map.theme.page)
         self.figure.layout.width = "100%"
+        self.figure.add_class("memslots-picture-Memory_map,_cost_and_slot_budget")
         super().__init__(
-            [style_sheet(), self._notice, self._binds, self._advice, self._summary, self._cut, self.figure, self._tabs],
+            [style_sheet(), self._summary, self._notice, self._advice, self.figure, self._binds, self._tabs, self._cut],
             layout=widgets.Layout(width="100%", min_width="0"),
         )
         styled(self, "")
@@ -68,10 +73,18 @@ class OutcomeView(widgets.VBox):
         """Show another outcome."""
         self.outcome = outcome
         # the charts first: every other message makes the page paint something before them
+        # where QEMU does not start, the last picture stays, greyed
+        drawn = outcome if outcome.layout or self._last is None else self._last
+        self._last = outcome if outcome.layout else self._last
         with self.figure.held():
-            self.charts.update(outcome)
+            self.charts.update(drawn)
+        if drawn is outcome:
+            self.figure.remove_class("memslots-stale")
+        else:
+            self.figure.add_class("memslots-stale")
         self._notice.value = _notice(outcome)
-        self._summary.value = f"<div style='font-size:110%'>{html.escape(_sentence(outcome))}</div>"
+        self._summary.value = tiles(outcome)
+        self._binds.value = _deciding_line(outcome)
         self._advise(outcome)
         self._show_tab(None)
 
@@ -79,15 +92,15 @@ class OutcomeView(widgets.VBox):
         self.charts.memory_map.cut_unmapped = change["new"]
         if self.outcome is not None:
             with self.figure.held():
-                self.charts.update(self.outcome)
+                self.charts.update(self._last or self.outcome)
 
     def _advise(self, outcome: Outcome) -> None:
         """Offer changes that help, each a button that makes it."""
         if self._apply is None:
             return
         found = advise(outcome)
-        binds = binding(found)
-        self._binds.value = f"<b>What binds:</b> {html.escape(binds)}" if binds else ""
+        if binds := binding(found):
+            self._binds.value = f"<b>Limited by:</b> {html.escape(binds)}"
         self._advice.children = [self._button(one) for one in found]
 
     def _button(self, advice: Advice) -> widgets.Button:
@@ -127,16 +140,36 @@ class OutcomeView(widgets.VBox):
         return _text(self.charts.describe().splitlines(), wrap=True)
 
 
-def _sentence(outcome: Outcome) -> str:
-    layout = outcome.layout
-    if layout is None:
-        return "QEMU does not start."
-    plugged = sum(one.plugged_size for one in layout.devices)
-    return (
-        f"{outcome.used:,} of {outcome.promised:,} memslots mapped, {format_size(plugged)} plugged, "
-        f"{format_size(outcome.cost.total, digits=1)} of KVM metadata "
-        f"(one memslot: {format_size(outcome.single_cost.total, digits=1)})"
+def tiles(outcome: Outcome) -> str:
+    """Return the numbers that matter most, each as a tile: its value, its name, and what it compares with."""
+    if outcome.layout is None:
+        shown = [("-", "memslots mapped", "QEMU does not start")]
+    else:
+        whole, now = outcome.single_cost.total, outcome.cost.total
+        saved = f"{100 * (now - whole) / whole:+.0f} % of {format_size(whole, digits=1)}" if whole else "nothing"
+        kvm = next((one for one in outcome.layout.consumers if one.limit is not None), None)
+        room = "" if kvm is None or kvm.free is None else f"{kvm.free:,} of {kvm.limit:,} free"
+        shown = [
+            (f"{outcome.used:,} of {outcome.promised:,}", "memslots mapped", room),
+            (format_size(outcome.plugged, digits=2), "plugged", ""),
+            (format_size(outcome.exposed, digits=2), "exposed", "mapped, not plugged"),
+            (format_size(now, digits=1), "KVM metadata", saved),
+        ]
+    return "".join(
+        f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span><small>{html.escape(note)}</small></div>"
+        for value, name, note in shown
     )
+
+
+def _deciding_line(outcome: Outcome) -> str:
+    """Return the step that decided on the first device's memslots, or the last number that led to a refusal."""
+    reason = outcome.problem.reason if outcome.problem else ()
+    if reason:
+        return f"<b>Refused because:</b> {html.escape(str(reason[-1]))}"
+    for one in outcome.layout.devices if outcome.layout else ():
+        if one.type == "virtio-mem" and (index := binding_step(one.decision.trace)) is not None:
+            return f"<b>Decided by:</b> {html.escape(str(one.decision.trace[index]))}"
+    return "<b>Decided by:</b> no rule: the memory is mapped as one memslot"
 
 
 def _notice(outcome: Outcome) -> str:

@@ -8,6 +8,7 @@ old data; so the snapshot is taken anew for every display.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import ipywidgets as widgets
@@ -28,7 +29,8 @@ def _script() -> str:
     """Return what loads BokehJS from the installed package, without a network, where the page has none."""
     bundles = Resources("inline", components=["bokeh", "bokeh-widgets"]).js_raw
     calls = "\n".join(f"(function() {{{bundle}\n}}).call(window);" for bundle in bundles)
-    return f"if (window.Bokeh === undefined) {{\n{calls}\n}}"
+    names = (files(__package__) / "js" / "accessible_names.js").read_text(encoding="utf-8")
+    return f"if (window.Bokeh === undefined) {{\n{calls}\n}}\n{names}"
 
 
 def load_bokehjs() -> None:
@@ -58,6 +60,8 @@ class Figure(BokehModel):
     """
 
     _held: list[Any] | None = None
+    _outdated = True
+    """Whether the figure changed since its last snapshot."""
 
     def __init__(self, model: Any, *, page: str = "", **more: Any) -> None:
         if page:
@@ -84,6 +88,7 @@ class Figure(BokehModel):
                 self._send_patch(events)
 
     def _document_patched(self, event: Any) -> None:
+        self._outdated = True
         if event.setter is self:
             return
         if self._held is not None:
@@ -104,20 +109,61 @@ class Figure(BokehModel):
     def refresh(self) -> None:
         """Take a new snapshot for views to come."""
         self.render_bundle = self._model_to_traits(self._model)
+        self._outdated = False
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
-        """Hand the whole state to a front-end: with a new snapshot, as a page that was loaded again needs."""
-        if key is None:
+        """Hand the whole state to a front-end: with a new snapshot where the figure has changed since the last one.
+
+        A page that was loaded again asks for the state of every widget of the kernel, and a snapshot takes long.
+        """
+        if key is None and self._outdated:
             self._trait_values["render_bundle"] = self._model_to_traits(self._model)
+            self._outdated = False
         state: dict[str, Any] = super().get_state(key, drop_defaults)
         return state
+
+
+_made: dict[str, tuple[str, list["Displayed"]]] = {}
+"""What each cell of the notebook has made in its last run, by the cell's id: the run, and the widgets."""
+
+
+def _this_run() -> tuple[str, str] | None:
+    """Return the ids of the cell that runs, and of this run of it; None where the front-end says none."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None:
+        return None
+    parent = kernel.get_parent()
+    cell = parent.get("metadata", {}).get("cellId")
+    return None if cell is None else (str(cell), str(parent.get("header", {}).get("msg_id")))
+
+
+def _close(widget: widgets.Widget) -> None:
+    """Close a widget and all that it is made of, so that the page and the kernel forget it."""
+    for one in getattr(widget, "children", ()):
+        _close(one)
+    for one in (getattr(widget, "layout", None), getattr(widget, "style", None)):
+        if isinstance(one, widgets.Widget):
+            one.close()
+    widget.close()
 
 
 class Displayed(widgets.VBox):
     """A widget that ends a cell: its figures show the newest data, its text is the whole `repr`.
 
-    ipywidgets itself cuts the text at 110 characters, and nbval would compare no more than that.
+    ipywidgets itself cuts the text at 110 characters, and nbval would compare no more than that. What a cell has made
+    is closed when it runs again: stale widgets would answer for their state whenever a page is loaded.
     """
+
+    def __init__(self, children: Iterable[widgets.Widget] = (), **more: Any) -> None:
+        if run := _this_run():
+            cell, number = run
+            last, former = _made.get(cell, (number, []))
+            if last != number:
+                for one in former:
+                    _close(one)
+                former = []
+            _made[cell] = (number, [*former, self])
+        super().__init__(children, **more)
 
     def figures_within(self) -> Iterable[Figure]:
         """Return the figures to renew before they are shown."""

@@ -22,12 +22,28 @@ _CSS: Final = r"""
 .memslots-differs .widget-label, .memslots-differs.widget-checkbox label {
     color: var(--jp-brand-color1, #0072b2); }
 .memslots-differs .widget-label::before, .memslots-differs.widget-checkbox label span::before { content: "\2260\00a0"; }
-.memslots-advice button { height: auto; white-space: normal; text-align: left; line-height: 1.35; padding: 4px 10px; }
+.memslots-advice { min-height: 32px; height: 32px; overflow: auto hidden; flex-wrap: nowrap; }
+.memslots-advice button { flex: 0 0 auto; height: 26px; white-space: nowrap; padding: 2px 10px; }
+.memslots-verdict { height: 40px; overflow: auto; }
+.memslots-decides { height: 24px; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
+.memslots-tiles { height: 54px; overflow: hidden; }
+.memslots-tiles .widget-html-content { display: flex; justify-content: space-between; gap: 14px; line-height: 1.25; }
+.memslots-tiles :is(b, span, small) { display: block; white-space: nowrap; font-size: 11px; }
+.memslots-tiles div > b { font-size: 16px; font-variant-numeric: tabular-nums; }
+.memslots-tiles small { color: var(--jp-ui-font-color2, #555); }
+.memslots-stale { opacity: .35; filter: grayscale(1); }
+.memslots-slider { position: relative; height: 50px; overflow: hidden; }
+.memslots-slider > .widget-slider { display: block; flex: 1 1 100%; width: 100% !important; height: 50px; margin: 0; }
+.memslots-slider > .widget-slider > .widget-label { display: block; width: auto; text-align: left; height: 24px; }
+.memslots-slider > .widget-slider .slider-container { margin: 2px 12px 0; height: 22px; }
+.memslots-slider > .widget-text { position: absolute; right: 0; top: 0; height: 24px; margin: 0; }
+.memslots-slider > .widget-text input { height: 22px; text-align: right; }
+.memslots-buttons { flex-flow: row wrap; }
 .memslots-tabs > .lm-TabBar, .memslots-tabs > .lm-TabBar > .lm-TabBar-content { overflow: visible; flex-wrap: wrap; }
 .memslots-tabs > .lm-TabBar .lm-TabBar-tab.lm-TabBar-tab { flex: 0 0 auto; min-width: 0; }
 .memslots-tabs .lm-TabBar-tabLabel.lm-TabBar-tabLabel { overflow: visible; text-overflow: clip; }
-.memslots :is(button, select, input, pre, a, summary, .noUi-handle, .lm-TabBar-tab):focus-visible {
-    outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: 1px; }
+.memslots :is(button, select, input, input[type], pre, a, summary, .noUi-handle, .lm-TabBar-tab):focus-visible {
+    outline: 2px solid var(--jp-brand-color1, #0072b2) !important; outline-offset: 1px; }
 """
 
 

@@ -23,11 +23,16 @@ SIZES: Final = (*(int(GiB * (1 << power) * step) for power in range(13) for step
 """Sizes that a slider offers: four per doubling, 1 GiB to 8 TiB."""
 SMALL_SIZES: Final = (0, 2 * MiB, 64 * MiB, 128 * MiB, 256 * MiB, 512 * MiB)
 BLOCK_SIZES: Final = (0, *(MiB << power for power in range(13)))
+KVM_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 2048, 4096, 8192, 16384, 32764)
+"""Memslots of KVM that a slider offers: 32, 509 and 32,764 (since Linux 5.12) are those of kernels."""
+VHOST_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 2048, 4096)
+"""Memslots of a vhost back end that a slider offers."""
 OFFERED_DEVICES: Final = 8
 MOST_DEVICES: Final = 64
 """More than anybody plugs; keeps a mistyped number from keeping the kernel busy."""
 
 Place = Literal["before", "after"]
+Group = Literal["sliders", "toolbar", "host", "more"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Setting:
     Attributes
     ----------
     kind
-        ``size`` (bytes), ``count``, ``choice`` or ``flag``: which control fits.
+        ``size`` (bytes), ``count``, ``limit`` (of memslots), ``choice`` or ``flag``: which control fits.
     get
         Read the value; the second argument is a device id, or None for the first device. `BadInput` where the
         scenario has nothing of the kind, such as no virtio-mem device.
@@ -49,16 +54,26 @@ class Setting:
         Whether it belongs to a device.
     help
         What it is, in a line.
+    group
+        Where a control of it stands: among the sliders that are always in sight, with the rule set in the toolbar,
+        with what the host is, or with what is seldom turned.
+    upper_limit
+        Name of the setting whose value this one cannot exceed; empty where there is none.
+    is_event
+        Whether a change is something that happens to the running VM, and not another VM.
     """
 
     name: str
     label: str
-    kind: Literal["size", "count", "choice", "flag"]
+    kind: Literal["size", "count", "limit", "choice", "flag"]
     get: Callable[[Scenario, str | None], Any]
     put: Callable[[Scenario, Any, str | None], Scenario]
     choices: tuple[tuple[str, Any], ...] = ()
     per_device: bool = False
     help: str = ""
+    group: Group = "more"
+    upper_limit: str = ""
+    is_event: bool = False
 
 
 def virtio_mem_devices(scenario: Scenario) -> tuple[VirtioMem, ...]:
@@ -367,6 +382,7 @@ _ALL: Final = (
         "choice",
         *_field("rules"),
         choices=tuple((name, name) for name in RULE_SETS),
+        group="toolbar",
         help="which QEMU decides",
     ),
     Setting(
@@ -377,6 +393,7 @@ _ALL: Final = (
         _put_size,
         choices=_sizes(*SIZES),
         per_device=True,
+        group="sliders",
         help="size of the virtio-mem device's memory backend",
     ),
     Setting(
@@ -387,6 +404,9 @@ _ALL: Final = (
         with_request,
         choices=_sizes(*SMALL_SIZES, *SIZES),
         per_device=True,
+        group="sliders",
+        upper_limit="device_size",
+        is_event=True,
         help="what the guest is asked to plug (requested-size)",
     ),
     Setting(
@@ -446,22 +466,24 @@ _ALL: Final = (
     Setting(
         "kvm_slots",
         "KVM memslots",
-        "count",
+        "limit",
         *_field("kvm_slots"),
-        choices=tuple((str(one), one) for one in (32, 509, 32764)),
+        choices=tuple((f"{one:,}", one) for one in KVM_LIMITS),
+        group="sliders",
         help="KVM_CAP_NR_MEMSLOTS of the host",
     ),
     Setting(
         "vhost_slots",
         "vhost memslots",
-        "count",
+        "limit",
         _get_vhost,
         _put_vhost,
         choices=(
             ("none", None),
             ("8 (no CONFIGURE_MEM_SLOTS)", 0),
-            *((str(one), one) for one in (8, 32, 64, 256, 509, 4096)),
+            *((f"{one:,}", one) for one in VHOST_LIMITS),
         ),
+        group="sliders",
         help="what a vhost-user back end reports",
     ),
     Setting(
@@ -471,11 +493,23 @@ _ALL: Final = (
         _get_place,
         _put_place,
         choices=(("before the devices", "before"), ("after the devices", "after")),
+        group="host",
         help="order on the command line",
     ),
-    Setting("smm", "SMM (two address spaces)", "flag", *_field("smm"), help="KVM keeps every memslot twice"),
-    Setting("tdp_mmu", "TDP MMU", "flag", *_field("tdp_mmu"), help="rmap and write tracking only when needed"),
-    Setting("nested", "Nested guests", "flag", *_field("nested"), help="needs rmap and write tracking after all"),
+    Setting(
+        "smm", "SMM (two address spaces)", "flag", *_field("smm"), group="host", help="KVM keeps every memslot twice"
+    ),
+    Setting(
+        "tdp_mmu", "TDP MMU", "flag", *_field("tdp_mmu"), group="host", help="rmap and write tracking only when needed"
+    ),
+    Setting(
+        "nested",
+        "Nested guests",
+        "flag",
+        *_field("nested"),
+        group="host",
+        help="needs rmap and write tracking after all",
+    ),
 )
 SETTINGS: Final[dict[str, Setting]] = {one.name: one for one in _ALL}
 """Every setting by name, in the order of the controls."""
