@@ -65,6 +65,8 @@ class Explorer(Displayed):
         for it.
     theme
         ``light`` or ``dark``.
+    follow
+        Whether the guest's driver follows every request that a slider makes; a switch changes it.
 
     Notes
     -----
@@ -80,6 +82,7 @@ class Explorer(Displayed):
         compare: Scenario | str | None = None,
         here: Callable[[], KvmHost] | None = None,
         theme: Theme = "light",
+        follow: bool = True,
     ) -> None:
         self._own_rules = None if rules is None else get(rules)
         self._here = here
@@ -105,7 +108,7 @@ class Explorer(Displayed):
         actions = styled(widgets.Box([*self._actions(), self._as_here]), "buttons")
         self._follow = widgets.Checkbox(
             description="Guest follows",
-            value=True,
+            value=follow,
             indent=False,
             layout=widgets.Layout(width="auto"),
             tooltip="After every request the guest's driver plugs or unplugs until it is met",
