@@ -72,7 +72,7 @@ class SliderControl:
         self._quiet, self._there = False, True
         self._shown: int | None = None
         self._limit: int | None = None
-        self._offered = tuple(value for _, value in setting.choices)
+        self._offered: tuple[int | None, ...] = tuple(value for _, value in setting.choices)
         self._slider = self._slider_over(self._offered[0])
         self._field = widgets.Text(
             continuous_update=False,
