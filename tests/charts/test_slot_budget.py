@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from workbook.charts import SlotBudget
-from workbook.charts.slot_budget import NOBODY, slot_budget_columns
+from workbook.charts.slot_budget import NO_LIMITS, slot_budget_columns
 from workbook.charts.theme import theme_of
 from workbook.lib.machine.snapshot import Consumer, Layout
 
@@ -62,7 +62,7 @@ def test_over_commit_is_distinct() -> None:
 def test_no_limit_and_nobody() -> None:
     """A consumer without a limit has words instead of a bar; without consumers the title says so."""
     chart = SlotBudget()
-    assert chart.describe() == chart.figure.title.text == NOBODY
+    assert chart.describe() == chart.figure.title.text == NO_LIMITS
     chart.update([Consumer("vu0", None, 2, 3, 4)])
     assert chart.source.data["left"] == []
     assert chart.describe() == "vu0: 2 boot + 3 used + 4 reserved, no limit."

@@ -62,7 +62,7 @@ def check(
     vhost_slots: Mapping[str, int | str | None] | None = None,
     workers: int | None = None,
 ) -> "pa.Table | Counter[Verdict]":
-    """Check VMs: does each start, what does it pay for memslots, what binds, what would help.
+    """Check VMs: does each start, what do its memslots cost, which limit is closest, what would help.
 
     Parameters
     ----------

@@ -107,7 +107,7 @@ def write_table(rows: Iterable[CheckRow], file: IO[str]) -> None:
             row["message"],
             row["change"],
             f"with dynamic-memslots=on: {dynamic}" if dynamic else "",
-            f"least room: {memslots['room']:,} in {binds}" if memslots and binds else "",
+            f"fewest free memslots: {memslots['room']:,} in {binds}" if memslots and binds else "",
             row["vfio"],
         )
         for line in filter(None, "\n".join(lines).splitlines()):

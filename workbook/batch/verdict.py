@@ -1,4 +1,4 @@
-"""One VM's text to one row: whether it starts, what it takes, what binds, and what would help."""
+"""One VM's text to one row: whether it starts, what it takes, which limit is closest, and what would help."""
 
 import json
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Memslots(TypedDict):
     """Memslots of a VM after its guest has followed the requests.
 
     ``mapped`` and ``promised`` are of memory devices, ``kvm_used`` is of KVM with RAM and firmware; ``binds`` names the
-    consumer with the least room, ``room`` is what it has left (None: no limit).
+    consumer with the fewest free memslots, ``room`` is what it has left (None: no limit).
     """
 
     mapped: int

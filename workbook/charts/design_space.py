@@ -63,7 +63,7 @@ _TITLES: Final[Mapping[Quantity, str]] = {
     "memslot size": "memslot size",
     "memslots": "memslots",
     "metadata saved": "metadata saved, %",
-    "refusals": "what becomes of the device",
+    "refusals": "result for the device",
 }
 _LOOKS: Final = (
     Look(BLUE, BLUE, WHITE),

@@ -1,4 +1,4 @@
-"""The charts of one outcome: the memory map, below it what that costs, and who has how many memslots."""
+"""The charts of one outcome: the memory map, below it KVM's metadata and the memslot limits."""
 
 from functools import cached_property
 from typing import Any, Final

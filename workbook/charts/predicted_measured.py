@@ -118,7 +118,7 @@ class PredictedMeasured:
                         ("@layout", "@part"),
                         ("predicted", "@predicted_text"),
                         ("measured", "@measured_text"),
-                        ("so it is", "@verdict"),
+                        ("verdict", "@verdict"),
                         ("file", "@host"),
                     ],
                     renderers=[points],

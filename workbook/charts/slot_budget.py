@@ -29,11 +29,11 @@ PARTS: Final = {
     "free": "free",
     "over": "more than there are",
 }
-TITLE: Final = "Who has how many memslots"
+TITLE: Final = "Memslots used and promised, per limit"
 ROW: Final = 62
 """Pixels of a row."""
 LEGEND: Final = {"boot": "boot", "used": "used", "reserved": "reserved", "free": "free", "over": "too many"}
-NOBODY: Final = "No memslots to count: no machine, or neither KVM nor a vhost back end."
+NO_LIMITS: Final = "No memslot limits: QEMU does not start, or there is neither KVM nor a vhost back end."
 
 
 def _pieces(one: Consumer) -> list[tuple[str, int]]:
@@ -142,14 +142,14 @@ class SlotBudget:
         self._rows.start = 0.45 - rows
         self.figure.height = self._height + (rows - 2) * ROW
         self._share.end = max([100.0, *columns["right"]])
-        self._heading.update(TITLE if self._consumers else NOBODY)
+        self._heading.update(TITLE if self._consumers else NO_LIMITS)
         show(self.source, columns)
         show(self.names, consumer_columns(self._consumers))
 
     def describe(self) -> str:
         """Return one line per consumer: limit, and what of it is taken, reserved and free."""
         if not self._consumers:
-            return NOBODY
+            return NO_LIMITS
         return "\n".join(
             f"{one.name}{'' if one.limit is None else f' ({one.limit:,} memslots)'}: {_numbers(one)}."
             for one in self._consumers

@@ -42,7 +42,7 @@ class CommandLine(Displayed):
             continuous_update=False,
             rows=6,
             layout=widgets.Layout(width="100%"),
-            tooltip="A QEMU command line; options that do not matter for memory slots are passed over",
+            tooltip="A QEMU command line; options without influence on memslots are ignored",
         )
         self.rules = widgets.Dropdown(options=tuple(RULE_SETS), value=rules, description="Rule set")
         self._button = widgets.Button(

@@ -122,7 +122,7 @@ class SliderControl:
     def _offer(self, value: int | None, limit: int | None) -> None:
         """Offer other values, on a slider of their own.
 
-        A slider in a page whose options change under its handle answers with a value of its own, which nobody chose.
+        A slider in a page whose options change under its handle returns a value that the user did not choose.
         """
         # what was typed once stays on offer: a slider must not be replaced while it is dragged
         values = set(self._offered if limit == self._limit else (one for _, one in self._setting.choices))

@@ -27,13 +27,17 @@ from .timeline_bar import TimelineBar
 __all__ = ("Explorer",)
 
 _BUTTONS: Final = (
-    ("request", "Request", "Send this request; moving the slider afterwards makes a further one"),
+    (
+        "request",
+        "Send request again",
+        "Send the requested size again; moving the slider afterwards sends another request",
+    ),
     ("settle", "Guest follows", "The guest's driver plugs or unplugs until the request is met"),
     ("unplug_all", "Guest unplugs all", "The guest's driver sends UNPLUG_ALL"),
     ("reset", "Reboot", "A system reset: everything is unplugged, the usable region may shrink"),
-    ("start_over", "Start over", "Forget all requests and what the guest did"),
-    ("undo", "Undo", "Take the last change back"),
-    ("redo", "Redo", "Make it again"),
+    ("start_over", "Start over", "Discard all requests and everything the guest did"),
+    ("undo", "Undo", "Revert the last change"),
+    ("redo", "Redo", "Repeat the change that was reverted"),
 )
 CHOOSE: Final = "choose a preset ..."
 MAX_UNDO: Final = 200
@@ -70,7 +74,7 @@ class Explorer(Displayed):
 
     Notes
     -----
-    Everything shown follows from `scenario`: setting it, or turning a control, redraws all. Its `repr` is one
+    Everything shown follows from `scenario`: setting it, or changing a control, redraws everything. Its `repr` is one
     stable line with the numbers.
     """
 
@@ -132,21 +136,21 @@ class Explorer(Displayed):
         for name, button in self.buttons.items():
             button.on_click(lambda _button, name=name: self._guarded(lambda: self.press(name)))
         self._as_here = widgets.Button(
-            description="Costs as on this host",
-            tooltip="Take TDP MMU, SMM and nested guests from this machine's KVM",
+            description="Take host settings from this machine",
+            tooltip="Sets TDP MMU, SMM and nested guests as KVM has them here",
             layout=widgets.Layout(width="auto", display="" if self._here else "none"),
         )
         self._as_here.on_click(lambda _button: self._guarded(self._take_host))
         self._compare = widgets.ToggleButton(
             description="Compare",
             value=self._state.other is not None,
-            tooltip="Keep this scenario as B and go on turning A; what differs is marked",
+            tooltip="Keep this scenario as B and go on changing A; differing settings are marked",
             layout=widgets.Layout(width="auto"),
         )
         self._compare.observe(self._on_compare, "value")
         self._swap = widgets.Button(
             description="Swap A and B",
-            tooltip="Turn the other one from now on",
+            tooltip="Exchange A and B; the controls always change A",
             layout=widgets.Layout(width="auto", display="none"),
         )
         self._swap.on_click(lambda _button: self.swap())
@@ -192,7 +196,7 @@ class Explorer(Displayed):
         return tuple((one, self._rules_of(one)) for one in shown)
 
     def turn(self, name: str, value: Any, device: str | None = None) -> "Explorer":
-        """Turn a setting by name, as its control does; returns the explorer, so that a cell can end in it."""
+        """Change a setting by name, as its control does; returns the explorer, so that a cell can end in it."""
         if name not in SETTINGS:
             raise BadInput(f"there is no setting {name!r}: known are {', '.join(SETTINGS)}")
         self._turn(SETTINGS[name], value, device)
@@ -217,7 +221,7 @@ class Explorer(Displayed):
         return self
 
     def swap(self) -> "Explorer":
-        """Exchange the scenario with the one beside it: that one is turned from now on."""
+        """Exchange the scenario with the one beside it, which the controls then change."""
         if self._state.other is not None:
             self._sent = True
             self._change(_State(self._state.other, self._state.scenario))
@@ -252,7 +256,7 @@ class Explorer(Displayed):
         self._show()
 
     def _guarded(self, change: Callable[[], object]) -> None:
-        """Do what a control asks for; what cannot be is one line, and every control shows again what holds."""
+        """Apply a control's change; an invalid one is reported in one line, and the controls show what holds."""
         try:
             change()
         except BadInput as error:

@@ -111,7 +111,7 @@ def _tables(measured: MeasuredHost) -> tuple[Table, Table]:
         for both in ((one.add_seconds, one.remove_seconds),)
     ]
     return (
-        Table.of(("memslots", "predicted kB", "measured kB", "so it is"), costs),
+        Table.of(("memslots", "predicted kB", "measured kB", "verdict"), costs),
         Table.of(("memslots", "added, ms", "removed, ms"), times),
     )
 

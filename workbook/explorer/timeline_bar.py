@@ -19,7 +19,7 @@ class TimelineBar(widgets.VBox):
     Parameters
     ----------
     moved
-        Called with the number of actions that shall be shown.
+        Called with the number of actions to show.
     """
 
     def __init__(self, moved: Callable[[int], None]) -> None:
@@ -48,7 +48,7 @@ class TimelineBar(widgets.VBox):
             readout=False,
             style={"description_width": "40px"},
             layout=widgets.Layout(flex="1 1 200px", width="auto"),
-            tooltip="Which step is shown; arrow keys step, Home and End go to the first and the last",
+            tooltip="The step shown; arrow keys step, Home and End go to the first and the last",
         )
         slider.observe(self._on_slider, "value")
         return slider
@@ -78,7 +78,7 @@ class TimelineBar(widgets.VBox):
         self._name_step()
 
     def _show_table(self) -> None:
-        """Fill the table while it is open: closed, it would cost time and nobody sees it."""
+        """Fill the table while it is open: a closed table would take time without being seen."""
         if self._details.selected_index is not None:
             self._table.value = _table(self.steps, self.position)
 

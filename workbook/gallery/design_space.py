@@ -50,7 +50,7 @@ def design_space(
     axes
         Device sizes and memslot limits; None: 1 GiB to 4 TiB, 8 to 4096 memslots.
     fitting, block_size
-        How many devices of that size the device memory has room for, and their block size in bytes.
+        How many devices of that size fit the device memory, and their block size in bytes.
     late, plugged, host
         As in `Panel.of`.
     """
@@ -81,4 +81,4 @@ def flip_table(
                 (one.name, shown_size(size), axes.limits[first], axes.limits[end - 1], KINDS[column[first]])
                 for first, end in pairwise(borders)
             ]
-    return Table.of(("rules", "device", "from memslots", "to memslots", "becomes"), rows)
+    return Table.of(("rules", "device", "from memslots", "to memslots", "result"), rows)

@@ -487,5 +487,8 @@ class Scenario:
         try:
             data = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
-            raise BadInput(f"not a saved scenario ({error}): give the text of an explorer's State field") from None
+            raise BadInput(
+                f"not a saved scenario ({error}): give the text of an explorer's State field; "
+                "Machine.from_text reads command lines and XML"
+            ) from None
         return from_json(cls, data, "scenario")

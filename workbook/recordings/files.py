@@ -1,7 +1,7 @@
 """Recordings on disk: one JSON file each, or many in one archive.
 
 An archive is JSON lines, a recording per line, compressed with xz: recordings of one QEMU are so alike that a
-hundred of them take less room than one. Nothing is lost but white space, and the same recordings give the same
+hundred of them take less space than one. Nothing is lost but white space, and the same recordings give the same
 bytes. `workbook.pack` is the command that makes one.
 """
 

@@ -1,7 +1,7 @@
 """The page or the slides of a notebook: run anew, with pictures and sliders that need no kernel.
 
 The deck is a page of its own making (sections side by side that snap, keys, a page number) and not reveal.js: that
-would be 150 KB more for transitions nobody asked for, and its scaling disturbs Bokeh's pointer.
+would be 150 KB more for transitions that are not needed, and its scaling disturbs Bokeh's pointer.
 """
 
 import html

@@ -102,7 +102,7 @@ def verdict(outcome: Outcome) -> str:
     """Return what QEMU says: a refusal in its words, warnings, and changes that help, each of which was played."""
     lines = []
     if outcome.problem:
-        who = "QEMU refuses" if outcome.problem.by_qemu else "This cannot be"
+        who = "QEMU refuses" if outcome.problem.by_qemu else "Invalid scenario"
         lines.append(f"<p><strong>{who}:</strong> <q>{html.escape(outcome.problem.message)}</q></p>")
         if outcome.problem.advice:
             lines.append(f"<p><strong>What to do:</strong> {html.escape(outcome.problem.advice.rstrip('.'))}.</p>")
@@ -111,10 +111,10 @@ def verdict(outcome: Outcome) -> str:
     found = advise(outcome)
     if found:
         if binds := binding(found):
-            lines.append(f"<p><strong>What binds:</strong> {html.escape(binds)}.</p>")
+            lines.append(f"<p><strong>Limited by:</strong> {html.escape(binds)}.</p>")
         items = "".join(f"<li>{html.escape(one.text)}</li>" for one in found)
-        what = "What helps" if outcome.problem else "What would give more than one memslot"
-        lines.append(f"<p><strong>{what}</strong> (played by the model):</p><ul>{items}</ul>")
+        what = "What would help" if outcome.problem else "What would give more than one memslot"
+        lines.append(f"<p><strong>{what}</strong> (each checked with the model):</p><ul>{items}</ul>")
     if not lines:
         return ""
     kind = "refused" if outcome.problem else "advice"

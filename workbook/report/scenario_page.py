@@ -66,7 +66,7 @@ def _facts(positions: int) -> list[tuple[str, str]]:
         "Rule sets, memory layout and messages are compared with recordings of real QEMUs, KVM's metadata with "
         "measurements of real kernels (data/ in the workbook's repository)."
     )
-    metadata = "KVM's books for the memslots that memory devices have mapped; boot RAM is left out."
+    metadata = "KVM's metadata for the memslots that memory devices have mapped; boot RAM is left out."
     return [("Sliders", sliders), ("Model", model), ("Metadata", metadata)]
 
 

@@ -33,7 +33,7 @@ def decisions(examples: Iterable[tuple[str, Budget, int]], rules: Iterable[RuleS
 
 
 def outcomes(scenario: Scenario, rules: Iterable[RuleSet | str]) -> Table:
-    """Show what becomes of one scenario under several rule sets."""
+    """Show the outcome of one scenario under several rule sets."""
     rows = []
     for one in map(get, rules):
         outcome = Outcome.of(scenario, one)

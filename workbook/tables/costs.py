@@ -47,7 +47,7 @@ def headline(hosts: Iterable[MeasuredHost]) -> Table:
                     "equal in every part" if row.agrees else "DIFFERENT",
                 )
             )
-    columns = ("device in", "dynamic-memslots", "plugged", "memslots", "predicted kB", "measured kB", "so it is")
+    columns = ("device in", "dynamic-memslots", "plugged", "memslots", "predicted kB", "measured kB", "verdict")
     return Table.of(columns, rows)
 
 

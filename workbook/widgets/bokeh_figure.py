@@ -67,7 +67,7 @@ class Figure(BokehModel):
         if page:
             # its own ground: the page around it may be dark while the picture is meant for a light one, or the reverse
             model.styles = {**model.styles, "background-color": page}
-        # jupyter_bokeh sends all data that it gets back to the kernel, and nobody here asks what a page made of them
+        # jupyter_bokeh sends all data that it gets back to the kernel, and it is not used here
         for one in model.references():
             if isinstance(one, ColumnDataSource | ColorMapper):
                 one.syncable = False

@@ -24,7 +24,7 @@ __all__ = (
 )
 
 DMA_ENTRY_LIMIT: Final = 65535
-"""Module parameter ``dma_entry_limit`` of ``vfio_iommu_type1`` where nobody set it: mappings per container."""
+"""Module parameter ``dma_entry_limit`` of ``vfio_iommu_type1`` unless set: mappings per container."""
 MEMSLOTS_WITHOUT_KVM: Final = 512
 """What the check takes for the number of memslots where there is no KVM."""
 NO_MAPPING: Final = "vfio: DMA mapping failed, unable to continue"

@@ -28,7 +28,7 @@ UINT_MAX: Final = (1 << 32) - 1
 VHOST_USER_BASELINE: Final = 8
 """VHOST_MEMORY_BASELINE_NREGIONS: a vhost-user back end without CONFIGURE_MEM_SLOTS."""
 VHOST_KERNEL_DEFAULT: Final = 64
-"""max_mem_regions of the kernel's vhost module where nobody set it."""
+"""max_mem_regions of the kernel's vhost module unless set."""
 _DIRTY_MEMORY_HARMLESS: Final = 0b110
 """DIRTY_MEMORY_CODE and DIRTY_MEMORY_MIGRATION: vhost takes sections that only these clients log."""
 

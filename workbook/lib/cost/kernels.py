@@ -36,7 +36,7 @@ LAST_KNOWN: Final = (7, 3)
 LAZY_RMAP: Final = (5, 14)
 """Reverse maps only once there is a shadow root, if the TDP MMU is on (d501f747ef5c, arch/x86/kvm/mmu.h)."""
 TDP_MMU_BY_DEFAULT: Final = (5, 15)
-"""The module parameter ``tdp_mmu`` is Y if nobody sets it (71ba3f3189c7); read-only since 6.3."""
+"""The module parameter ``tdp_mmu`` is Y by default (71ba3f3189c7); read-only since 6.3."""
 LAZY_WRITE_TRACKING: Final = (5, 16)
 """gfn_track only once there is a shadow root, unless built for external users (deae4a10f166)."""
 SLOT_ALLOCATED: Final = (5, 17)

@@ -117,7 +117,7 @@ class KvmHost:
     Parameters
     ----------
     tdp_mmu
-        The TDP MMU is in use (``/sys/module/kvm/parameters/tdp_mmu``). None: as the kernel has it if nobody sets it, on
+        The TDP MMU is in use (``/sys/module/kvm/parameters/tdp_mmu``). None: the default of the kernel, on
         hardware with EPT or NPT: on since Linux 5.15.
     smm
         The machine has SMM, as QEMU's q35 and pc by default: all slots exist in two address spaces.

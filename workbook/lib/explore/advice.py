@@ -78,12 +78,12 @@ def _decisions(outcome: Outcome) -> str:
 
 
 def binding(found: Iterable[Advice]) -> str:
-    """Return what binds, for advice that was found, as a list of words; empty where nothing does."""
+    """Return the limiting factors of the advice found, comma-separated; empty where nothing limits."""
     return ", ".join(dict.fromkeys(one.binds for one in found if one.binds))
 
 
 def _single_slots(outcome: Outcome) -> int:
-    """Count devices above 1 GiB that were cut into one memslot although they need not be."""
+    """Count devices above 1 GiB with a single memslot that could have several."""
     if outcome.layout is None:
         return 0
     return sum(
@@ -94,7 +94,7 @@ def _single_slots(outcome: Outcome) -> int:
 
 
 def _ladders(scenario: Scenario, rules: RuleSet) -> Iterator[tuple[str, Iterator[tuple[str, Scenario]]]]:
-    """Yield one ladder of changes per kind, each from small to large, and what binds where a step of it helps."""
+    """Yield one ladder of changes per kind, from small to large, and the limiting factor if a step of it helps."""
     yield "", _vhost_first(scenario)
     yield _fewest(scenario), _more_vhost_slots(scenario)
     yield f"KVM ({scenario.kvm_slots:,} memslots)", _more_kvm_slots(scenario)

@@ -1,4 +1,4 @@
-"""libvirt domain XML: write the one that makes a `Scenario`; reading is at home in `workbook.lib.libvirt.reader`.
+"""Write libvirt domain XML for a `Scenario`; `workbook.lib.libvirt.reader` reads it.
 
 Sources: libvirt's "Domain XML format" (https://libvirt.org/formatdomain.html; ``<memory model='virtio-mem'>`` since
 libvirt 7.9, ``dynamicMemslots`` since 10.1, user aliases ``ua-`` since 3.9, ``<maxphysaddr>`` since 8.7), its schema

@@ -28,7 +28,7 @@ _PREFIXES: Final = "kmgtpe"
 
 
 class _Builder(ET.TreeBuilder):
-    """Builds the tree, but no tower."""
+    """TreeBuilder that limits nesting depth."""
 
     depth = 0
 

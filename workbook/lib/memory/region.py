@@ -58,7 +58,7 @@ class MemoryRegion:
         Inherited downwards when rendered. Unmergeable ranges are never fused with a neighbour
         (RFC patch 04; QEMU 8.2).
     dirty_log_mask
-        Bits of the clients that log writes (0: nobody). Two regions that differ in nothing else are the same
+        Bits of the clients that log writes (0: none). Two regions that differ in nothing else are the same
         memory: they are equal.
     has_fd
         RAM backed by a file descriptor, so that another process can map it (vhost-user needs that).

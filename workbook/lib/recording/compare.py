@@ -13,7 +13,7 @@ from .format import RecordingJson
 __all__ = ("NOT_COMPARED", "Difference", "compare", "without_kvm")
 
 NOT_COMPARED: Final = frozenset({"seconds", "memory", "side", "action"})
-"""Time and the bytes that the guest wrote are nobody's prediction; side and action are given."""
+"""Time and the bytes that the guest wrote are not predicted; side and action are input."""
 _SHOWN: Final = 300
 _MISSING: Final = "<not there>"
 _DEPRECATED = re.compile(

@@ -70,7 +70,7 @@ class QemuBehaviour:
     stops_removed_vhost
         A vhost device is stopped before it is removed.
     ring_failure
-        What becomes of QEMU when a started virtqueue no longer lies in one region.
+        QEMU's reaction when a started virtqueue no longer lies in one region.
     discard_warning
         The function that warns of discarding privately mapped files; None: no warning.
     refuses_prealloc_memdev
@@ -84,7 +84,7 @@ class QemuBehaviour:
     vfio_iommufd
         vfio-pci can use iommufd instead of a type1 container.
     confidential_virtio_mem
-        What becomes of virtio-mem in a confidential VM: ``blocked`` by the discard check, ``no manager`` (refused as a
+        virtio-mem in a confidential VM: ``blocked`` by the discard check, ``no manager`` (refused as a
         second RamDiscardManager), or ``allowed``.
     wakeup_keeps_memory
         Waking up from suspend keeps virtio-mem plugged; before, it unplugged as every reset.

@@ -20,7 +20,7 @@ __all__ = ("MONITORS", "CloudHypervisor", "Dragonball", "Firecracker", "StratoVi
 
 
 class _FixedMemslots(RuleSet):
-    """Memslots of one size, whatever the limits: nobody looks at KVM's or a back end's."""
+    """Memslots of one size, whatever the limits of KVM and of vhost back ends: they are not consulted."""
 
     slot_size: int = 0
     """Bytes of a memslot; 0: a block."""

@@ -138,8 +138,8 @@ class Panel:
         Parameters
         ----------
         late
-            Plug one device while there is no vhost back end yet, then the back end, then an equal device, and show what
-            becomes of the latter.
+            Plug one device while there is no vhost back end yet, then the back end, then an equal device, and show the
+            result for the latter.
         plugged, host
             For ``metadata saved``: the share of the device that the guest has plugged, and the kernel (default: one
             without the TDP MMU).
@@ -169,7 +169,7 @@ class Panel:
 
 
 def outcomes(rules: RuleSet | str, grid: Grid, *, late: bool = False) -> tuple[Grid, Kinds]:
-    """Return what becomes of a device at every point: indices of `KINDS`, and the environments that it met.
+    """Return the result for a device at every point: indices of `KINDS`, and the environments that it met.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ _FIXTURES: Final = (
     "e1000", "e1000e", "rtl8139", "virtio-net-pci",
 )  # fmt: skip
 _LEFT_ALONE: Final = frozenset({0, 0xE0000000, 1 << 32})
-"""``max-ram-below-4g`` where nobody gave one."""
+"""Default of ``max-ram-below-4g``."""
 _RAM_LINE = re.compile(r"-[0-9a-f]{16} \(prio -?\d+, (?:ram|rom|romd|nv-ram)\): (?P<name>\S+)")
 _ALIAS = re.compile(r"alias (?:virtio-mem-)?memslot-(?P<index>\d+) @")
 _FIRMWARE = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16}) \(prio \d+, romd?\): (?:pc\.bios|system\.flash0)")

@@ -44,7 +44,7 @@ class QmpSocket:
     Raises
     ------
     AttachFailed
-        There is no such socket, nobody answers, or it is no QMP.
+        The socket does not exist, does not answer, or does not speak QMP.
     """
 
     def __init__(self, path: str | Path, timeout: float = TIMEOUT) -> None:

@@ -1,4 +1,4 @@
-"""``/dev/kvm`` by raw ioctls: VMs without a vCPU whose memslots all point to one mapping that nobody touches.
+"""``/dev/kvm`` by raw ioctls: VMs without a vCPU whose memslots all point to one untouched mapping.
 
 No QEMU and no package is needed. A 1 TiB memslot costs its metadata alone. Everything belongs to file descriptors of
 this process: however it ends, the kernel gives all back.

@@ -37,7 +37,7 @@ class Measurement:
         By `workbook.lib.overhead` for this host.
     disturbed
         Another VM came, went, or changed meanwhile: the numbers may hold memory of others. A VM that was there all the
-        time cannot be watched: where there is one and the numbers differ, nobody knows whose they are.
+        time cannot be watched: with one present, differing numbers cannot be attributed.
     add_seconds, remove_seconds
         Time in the kernel for all memslots.
     """

@@ -1,4 +1,4 @@
-"""Synchronous door to QMP.
+"""Synchronous QMP client.
 
 `qemu.qmp` is asyncio; in a notebook an event loop is already running in the main thread. So one private thread with its
 own loop serves all connections, and the methods here wait for it.

@@ -1,6 +1,6 @@
 """Play a scenario on a real QEMU and get a recording of what it showed.
 
-The door of this room: `play` and `find_qemu`; as a command (``python -m workbook.live.qemu RECORDING...``) it plays
+Public API: `play` and `find_qemu`; as a command (``python -m workbook.live.qemu RECORDING...``) it plays
 recordings again and compares.
 """
 

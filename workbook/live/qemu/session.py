@@ -70,7 +70,7 @@ class Session:
         self.migration = migration
         self.timeout = timeout
         self.migrating = False
-        """Whether a migration was started and nobody has looked at it since."""
+        """Whether a migration was started and not queried since."""
         self.process = QemuProcess(binary, argv, timeout, self._listen, firmware_size=firmware_size)
 
     def __enter__(self) -> Self:

@@ -163,7 +163,7 @@ def measure_device(
     dynamic
         Its ``dynamic-memslots``: on or off.
     size
-        Of the device in bytes; its memory is not reserved and nobody touches it.
+        Of the device in bytes; its memory is neither reserved nor touched.
     qemu
         The executable; None: as `find_qemu` finds it.
     progress
@@ -289,7 +289,7 @@ class _Attempt:
                     progress(1)
         others.add(other_vms())
         disturbed = len(others) > 1 or not self._settles(before)
-        # a VM that was there all the time may have changed its memslots: then nobody knows whose the difference is
+        # a VM that was there all the time may have changed its memslots: then the difference cannot be attributed
         disturbed = disturbed or (any(others) and not all(one.agrees for one in costs))
         return tuple(replace(one, disturbed=disturbed) for one in costs)
 

@@ -46,7 +46,7 @@ class Update:
     accel
         ``kvm`` or ``tcg``.
     seconds
-        From the first request to the last answer, while QEMU serves nobody else; the least of all repetitions.
+        From the first request to the last answer, while QEMU serves no other client; the least of all repetitions.
     idle_seconds
         Of as many requests that change nothing (STATE), the harness's own share of `seconds`.
     messages

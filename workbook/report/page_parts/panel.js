@@ -175,7 +175,7 @@ class Panel {
       this.step === null
         ? "Shown: the guest is asked for this size and plugs it."
         : many
-          ? `Shown: step ${this.step + 1} of ${this.data.steps.length}. A slider leaves the story.`
+          ? `Shown: step ${this.step + 1} of ${this.data.steps.length}. Moving a slider ends the tour.`
           : "Shown: the VM as it was given."
   }
 
