@@ -35,7 +35,7 @@ class _Pending(Protocol[_Result_co]):
 
 
 class _Submitter(Protocol):
-    """What hands a chunk to a worker."""
+    """Submits a chunk to a worker."""
 
     workers: int
 

@@ -29,7 +29,7 @@ _NAME_KEYS: Final = ("source", "name", "id")
 
 
 class VmText(NamedTuple):
-    """The text of one VM, or why there is none.
+    """The text of one VM, or the reason why it could not be read.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def vm_texts(inputs: Iterable[Input]) -> Iterator[VmText]:
 
 
 def _is_text(one: str) -> bool:
-    """Tell a VM's text from a path: no path that exists begins as markup or JSON, or has options in it."""
+    """Distinguish a VM's text from a path: no path that exists begins as markup or JSON, or has options in it."""
     return bool(re.match(r"\s*[<{\[]", one) or "\0" in one or "\n" in one or re.search(r"(?:^|\s)-[a-zA-Z]", one))
 
 
@@ -112,7 +112,7 @@ def _of_file(source: str, file: IO[bytes]) -> Iterator[VmText]:
 
 
 def _is_binary(first: bytes) -> bool:
-    """Tell whether bytes are no text; a /proc/PID/cmdline is text but for the NULs between its words."""
+    """Return whether bytes are no text; a /proc/PID/cmdline is text but for the NULs between its words."""
     if b"\0" not in first:
         return False
     words = first.split(b"\0")

@@ -65,7 +65,7 @@ class Metadata(TypedDict):
 
 
 class CheckRow(TypedDict):
-    """What `check` says about one VM."""
+    """Result of `check` for one VM."""
 
     source: str
     read: str
@@ -81,7 +81,7 @@ class CheckRow(TypedDict):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of every VM.
+    """Options of the check, the same for every VM.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class Question:
 
 
 def check_vm(vm: VmText, question: Question) -> CheckRow:
-    """Read one VM, start it, let a Linux-like guest follow every request, and say what came of it; never raises."""
+    """Read one VM, start it, let a Linux-like guest follow every request, and return the result; never raises."""
     if vm.problem:
         return _row(vm.source, "", "unreadable", vm.problem)
     try:

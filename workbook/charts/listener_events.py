@@ -1,4 +1,4 @@
-"""What memory listeners see when a layout becomes another one: every callback in order, along the addresses."""
+"""Memory listener callbacks for the transition between two layouts, in order, along the addresses."""
 
 from collections.abc import Sequence
 from html import escape

@@ -238,7 +238,7 @@ class MemoryMap:
     # -- showing --------------------------------------------------------------------------------------------------
 
     def update(self, layout: Layout | None) -> None:
-        """Draw another layout; None where there is none. The zoom stays as long as the axis does."""
+        """Draw another layout; None if there is none. The zoom stays as long as the axis does."""
         self.layout = layout
         shown: Drawable = layout or NOTHING
         axis = axis_of(shown, cut_unmapped=self.cut_unmapped)

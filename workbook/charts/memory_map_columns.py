@@ -1,4 +1,4 @@
-"""What the memory map draws, as columns: boxes, memslots, labels and markers of one layout.
+"""Column data of the memory map: boxes, memslots, labels and markers of one layout.
 
 Numbers of memslots are float64 arrays (exact below 2^53): Bokeh sends large int64 one by one, and arrays of many
 rows at once. Sources of few rows have lists, because every array is two messages of its own to a notebook.
@@ -59,7 +59,7 @@ BOX_COLUMNS: Final = ("what", "range", "size", "state")
 
 
 class Drawable(Protocol):
-    """What the map needs of a `workbook.lib.machine.snapshot.Layout`."""
+    """The part of a `workbook.lib.machine.snapshot.Layout`."""
 
     @property
     def ram(self) -> tuple[RamPiece, ...]:

@@ -1,4 +1,4 @@
-"""What memslots cost: one stacked bar per case, split into the kernel's structures."""
+"""Overhead of memslots: one stacked bar per case, split into the kernel's structures."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final

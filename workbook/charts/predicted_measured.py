@@ -1,4 +1,4 @@
-"""Predicted beside measured: one point per memslot layout and part of its metadata; on the line they are equal."""
+"""Predicted against measured: one point per memslot layout and part of its metadata; on the line they are equal."""
 
 from collections.abc import Sequence
 from html import escape

@@ -29,7 +29,7 @@ PARTS: Final = {
     "free": "free",
     "over": "more than there are",
 }
-TITLE: Final = "Memslots used and promised, per limit"
+TITLE: Final = "Memslots used and reserved, per limit"
 ROW: Final = 62
 """Pixels of a row."""
 LEGEND: Final = {"boot": "boot", "used": "used", "reserved": "reserved", "free": "free", "over": "too many"}

@@ -1,4 +1,4 @@
-"""What lies in `data/`: the cover letter's outputs, recordings of real QEMUs, measurements of real kernels."""
+"""Contents of `data/`: the cover letter's outputs, recordings of real QEMUs, measurements of real kernels."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A button that measures the host on which the notebook runs, and shows it beside the prediction."""
+"""A button that measures the host on which the notebook runs, and compares it with the prediction."""
 
 import html
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _READY: Final = "Takes five to twenty seconds, longer while other VMs come and g
 
 
 class Measurable(Protocol):
-    """What can be measured, such as `workbook.live.kvm.ThisHost`."""
+    """A host that can be measured, such as `workbook.live.kvm.ThisHost`."""
 
     @property
     def refusal(self) -> str | None:

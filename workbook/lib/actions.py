@@ -1,4 +1,4 @@
-"""What can happen to a VM, as values: what the guest's driver asks for, what the monitor is told, resets, migration.
+"""Everything that can happen to a VM, as values: requests of the guest's driver, monitor commands, resets, migration.
 
 A scenario lists them, a recording has one per step, a real QEMU is driven by them (`workbook.live.qemu.actions`), and
 `Machine.act` plays them on the model. Offsets count from the device's start; sizes and offsets are bytes.
@@ -179,7 +179,7 @@ class DeviceReset(_Noted):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverStart(_Noted):
-    """The guest's driver negotiates anew, accepting VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE or not."""
+    """The guest's driver negotiates again, accepting VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE or not."""
 
     op: ClassVar[str] = "driver_start"
     dev: str
@@ -312,7 +312,7 @@ class MigrateIncoming(_Noted):
 
 
 GuestRequest: TypeAlias = Plug | Unplug | State | UnplugAll | RawRequest
-"""What the guest's virtio-mem driver asks of its device, and the device answers."""
+"""Requests of the guest's virtio-mem driver, which the device answers."""
 Action: TypeAlias = (
     Start
     | Look

@@ -19,7 +19,7 @@ class ReasonStep(Protocol):
 
     @property
     def name(self) -> str:
-        """What the number is."""
+        """What the number means."""
 
     @property
     def value(self) -> int | float:
@@ -43,14 +43,14 @@ class BadInput(WorkbookError, ValueError):
 
 
 class Refusal(WorkbookError):
-    """What QEMU or libvirt refuses, as a result.
+    """A refusal by QEMU or libvirt, as a result.
 
     Parameters
     ----------
     message
         QEMU's text, byte for byte, without the ``qemu-system-x86_64:`` prefix.
     advice
-        What the user can change so that QEMU accepts; empty where nothing is known.
+        What the user can change to make QEMU accept; empty if unknown.
     hint
         QEMU's own advice; it is printed on stderr and not part of the monitor's answer.
     reason

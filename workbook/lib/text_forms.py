@@ -1,4 +1,4 @@
-"""What a pasted text is: a command line in one of its forms, libvirt XML, a KubeVirt object, words of a monitor.
+"""Recognise pasted text: a command line in one of its forms, libvirt XML, a KubeVirt object, monitor commands.
 
 Recognising looks at the text alone and reads nothing else; `Machine.from_text` reads what was recognised.
 """
@@ -36,7 +36,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """What a text was recognised as.
+    """The form that a text was recognised as.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class TextForm:
         The one that holds has a value: a command line, libvirt XML, parsed KubeVirt objects, commands of a monitor, or
         the text of a configuration file.
     ignored
-        What of the text was passed over, such as other processes of ``ps``.
+        Ignored parts of the text, such as other processes of ``ps``.
     """
 
     read_as: str
@@ -59,7 +59,7 @@ class TextForm:
 
 
 def recognise(text: str) -> TextForm:
-    """Tell what a text is.
+    """Recognise the form of a text.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a reviewer gets: one HTML file that needs no network, no kernel and no installation.
+"""Report for a reviewer: one HTML file that needs no network, no kernel and no installation.
 
 ``python -m workbook.report --preset cover-letter -o report.html`` writes one; a notebook (``--notebook``) or a saved
 state of the explorer (``--state``) can stand in place of the preset, and ``--slides`` makes a deck of a notebook.

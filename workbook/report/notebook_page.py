@@ -1,4 +1,4 @@
-"""The page or the slides of a notebook: run anew, with pictures and sliders that need no kernel.
+"""The page or the slides of a notebook: executed again, with pictures and sliders that need no kernel.
 
 The deck is a page of its own making (sections side by side that snap, keys, a page number) and not reveal.js: that
 would be 150 KB more for transitions that are not needed, and its scaling disturbs Bokeh's pointer.
@@ -37,7 +37,7 @@ _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass
 class _Parts:
-    """What the cells of a notebook need around them."""
+    """Markup around the cells of a notebook."""
 
     panels: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)
@@ -58,7 +58,7 @@ def notebook_page(path: Path, *, command: str = "", title: str = "") -> tuple[st
     parts = _Parts()
     inside = "".join(_cell(cell, parts) for cell in cells)
     body = (
-        top(title or found, "A notebook of the memslot workbook, run anew for this page.")
+        top(title or found, "A notebook of the memslot workbook, executed again for this page.")
         + f"<main>{inside}{how(command, _facts(path, parts))}</main>"
     )
     return _finished(title or found, body, parts, slides_too=False), parts.positions

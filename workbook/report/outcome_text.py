@@ -1,4 +1,4 @@
-"""What a report says about one outcome: HTML and plain lines."""
+"""Text of a report about one outcome: HTML and plain lines."""
 
 import html
 import shlex
@@ -99,7 +99,7 @@ def _size(size: int) -> str:
 
 
 def verdict(outcome: Outcome) -> str:
-    """Return what QEMU says: a refusal in its words, warnings, and changes that help, each of which was played."""
+    """Return QEMU's refusal and warnings, byte for byte, and changes that help, each checked with the model."""
     lines = []
     if outcome.problem:
         who = "QEMU refuses" if outcome.problem.by_qemu else "Invalid scenario"

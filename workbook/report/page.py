@@ -17,7 +17,7 @@ Component = Literal["bokeh", "bokeh-widgets", "bokeh-tables"]
 POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
 )
-"""What a browser may do with a page: run and draw what is inside, and load nothing.
+"""Content security policy of a page: run and draw what is inside, and load nothing.
 
 Bokeh compiles the few lines with which charts place their labels: hence ``unsafe-eval``.
 """

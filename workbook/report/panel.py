@@ -23,7 +23,7 @@ __all__ = ("Panel", "panel")
 CHARTS: Final = {
     "map": "Memory map: guest-physical addresses",
     "overhead": "Overhead: what KVM keeps for the mapped memslots",
-    "budget": "Budget: memslots used and promised, per limit",
+    "budget": "Budget: memslots used and reserved, per limit",
 }
 LINES: Final = {
     "mtree": "info mtree: device memory as QEMU's monitor prints it",

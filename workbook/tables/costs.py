@@ -1,4 +1,4 @@
-"""What memslots cost, as tables: measured hosts beside the model, and what the size of a memslot decides."""
+"""Cost of memslots as tables: measured hosts against the model, and the effect of the memslot size."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final

@@ -1,6 +1,6 @@
 """The recorded evidence: how many runs of real QEMUs the model predicts, counted by predicting them now.
 
-``python -m workbook.evidence`` prints the tables, and how long a prediction takes beside the run itself.
+``python -m workbook.evidence`` prints the tables, and how long a prediction takes compared with the run itself.
 """
 
 import argparse

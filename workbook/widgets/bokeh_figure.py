@@ -2,7 +2,7 @@
 
 `jupyter_bokeh` sends changes to the views that exist and builds a new view from what the figure held when its
 widget was made. A figure that changed before it was first shown, or before the page was loaded again, would show
-old data; so the snapshot is taken anew for every display.
+old data; so the snapshot is taken again for every display.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ def load_bokehjs() -> None:
     """Let the page load BokehJS, once per cell that shows a figure.
 
     A figure that is shown before BokehJS is there fails with "Could not create a view for model id". Every cell
-    brings it, because a page that was loaded anew has lost what an earlier cell had loaded, while the kernel goes
+    brings it, because a page that was reloaded has lost what an earlier cell had loaded, while the kernel goes
     on; a page that has it passes it over.
     """
     shell = get_ipython()

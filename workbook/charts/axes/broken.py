@@ -75,7 +75,7 @@ class BrokenAxis:
         return float(self.places[-1])
 
     def same_as(self, other: "BrokenAxis") -> bool:
-        """Tell whether both map every address alike."""
+        """Return whether both map every address alike."""
         return np.array_equal(self.addresses, other.addresses) and np.array_equal(self.places, other.places)
 
     def columns(self) -> dict[str, Floats]:

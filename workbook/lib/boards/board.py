@@ -17,7 +17,7 @@ __all__ = ("board_layout", "boot_memslots", "boot_view", "is_pc")
 
 
 def is_pc(scenario: Scenario) -> bool:
-    """Tell whether the board is a PC, with its firmware, its versions' quirks and its legacy memory."""
+    """Return whether the board is a PC, with its firmware, its versions' quirks and its legacy memory."""
     return scenario.chipset in ("q35", "pc")
 
 

@@ -1,4 +1,4 @@
-"""What old machine types keep of old QEMUs: compatibility properties and switches, in QEMU's own form.
+"""Compatibility properties and switches of versioned machine types, in QEMU's own form.
 
 A machine type of version V has every table from V on, newest first, so that of several values the one of the oldest
 table holds. Sources: hw/core/machine.c (``hw_compat_*``), hw/i386/pc.c (``pc_compat_*``), hw/i386/pc_piix.c

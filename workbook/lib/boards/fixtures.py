@@ -1,4 +1,4 @@
-"""What devices that are no memory devices put into the guest's memory: displays, network cards, flash, shared memory.
+"""Guest memory of devices that are not memory devices: displays, network cards, flash, shared memory.
 
 A display has a legacy VGA window, an option ROM and video memory behind a BAR; a network card has an option ROM. Each
 was seen in ``info mtree -f`` of QEMU 10.0.2 after SeaBIOS 1.16.3, qxl apart, which is read from the source
@@ -55,7 +55,7 @@ class RomPlace(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fixture:
-    """What one device puts into guest memory.
+    """Guest memory of one device.
 
     Attributes
     ----------

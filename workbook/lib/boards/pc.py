@@ -44,7 +44,7 @@ class PcLayout:
     above_4g_start
         4 GiB, or 1 TiB where AMD's hole is in the way.
     device_memory_base, device_memory_size
-        The "device-memory" container; size 0 where there is none. With `slots` it is 1 GiB per slot larger than
+        The "device-memory" container; size 0 if there is none. With `slots` it is 1 GiB per slot larger than
         what ``-m`` leaves for devices.
     """
 

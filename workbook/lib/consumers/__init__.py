@@ -1,1 +1,1 @@
-"""Who consumes memslots: KVM and the vhost back ends."""
+"""Consumers of memslots: KVM, vhost back ends and VFIO containers."""

@@ -75,7 +75,7 @@ class VfioContainer:
 
     @property
     def name(self) -> str:
-        """As it is shown beside other consumers."""
+        """Usage in the form common to all consumers."""
         return "VFIO type1" if self.iommufd is None else f"VFIO {self.iommufd}"
 
     @property

@@ -1,4 +1,4 @@
-"""Who consumes memslots: KVM and the vhost back ends; their limits, and how each counts.
+"""Consumers of memslots: KVM and the vhost back ends; their limits, and how each counts.
 
 Sources: accel/kvm/kvm-all.c, hw/virtio/vhost.c, hw/virtio/vhost-user.c (QEMU 6.2 to 10.0), RFC patches 02, 03, 05.
 """
@@ -55,7 +55,7 @@ class VhostBackend:
     kernel: bool = False
 
     def accepts(self, section: FlatRange) -> bool:
-        """Tell whether QEMU hands a section to this back end (``vhost_section``)."""
+        """Return whether QEMU hands a section to this back end (``vhost_section``)."""
         region = section.region
         return (
             region.kind in (RegionKind.RAM, RegionKind.RAMD)

@@ -121,7 +121,7 @@ class PluggedVhost:
         return True
 
     def remove(self, *, stopped_first: bool) -> None:
-        """Remove the device; one that is not stopped before is told to forget every region, and stays started."""
+        """Remove the device; unless stopped before, it gets region_del for every region and stays started."""
         if stopped_first:
             self.stop()
         elif self.started and self.has_memory_slots:

@@ -12,7 +12,7 @@ Evidence: TypeAlias = Literal["measured", "from source", "assumed"]
 
 @dataclass(frozen=True, slots=True)
 class NamedHost:
-    """What decides a memslot's cost on a distribution's kernel.
+    """Kernel settings of a distribution that determine a memslot's cost.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """What memslots cost the kernel: KVM's metadata in bytes, exact to the page.
 
-KVM keeps arrays beside each memslot whose length follows the size of the slot, not the memory that is plugged
+KVM keeps per-memslot arrays whose length follows the size of the slot, not the memory that is plugged
 in it. Mapping only what is needed therefore saves real memory. The rules come from the kernel sources
 (arch/x86/kvm/x86.c, arch/x86/kvm/mmu/page_track.c, virt/kvm/kvm_main.c, mm/vmalloc.c) and have been compared with
 ``/proc/vmallocinfo`` of a 6.18 kernel: `workbook.live.kvm` does it again on any host.

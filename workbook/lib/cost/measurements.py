@@ -1,7 +1,7 @@
-"""What was measured on a host, as values beside today's prediction; the files are those of `data/measurements`.
+"""Measurements of a host, as values with today's prediction; the files are those of `data/measurements`.
 
 Written by ``python -m workbook.live.kvm`` and ``python -m workbook.live.qemu_cost``; their fields are explained in
-``data/measurements/README.md``. Predictions are made anew by `workbook.lib.overhead`, not read.
+``data/measurements/README.md``. Predictions are recomputed by `workbook.lib.overhead`, not read.
 """
 
 from collections.abc import Mapping

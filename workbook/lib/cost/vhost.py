@@ -1,4 +1,4 @@
-"""What a memory region costs a vhost back end: its table, its mappings and its file descriptors.
+"""Cost of a memory region for a vhost back end: its table, its mappings and its file descriptors.
 
 ============== ============================= ==================== ===================== ==============================
 program        bytes                         VMAs per region      descriptors per       at most
@@ -74,7 +74,7 @@ def vhost_table(program: VhostProgram, regions: int) -> VhostTable:
     if regions < 0:
         raise BadInput(f"{regions} memory regions cannot be: give 0 or more")
     if program == "kernel":
-        # the old table stays until the new one is complete: vhost_set_memory builds it anew each time
+        # the old table stays until the new one is complete: vhost_set_memory rebuilds it each time
         table = Part(
             "vhost_iotlb_map", regions * _IOTLB_MAP, "96 per region", "always", "drivers/vhost/iotlb.c, Linux 7.3"
         )

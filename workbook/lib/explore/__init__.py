@@ -1,1 +1,1 @@
-"""What a user explores: presets and settings of a scenario, its outcome and timeline, and advice."""
+"""Exploration: presets and settings of a scenario, its outcome and timeline, and advice."""

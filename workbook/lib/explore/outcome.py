@@ -66,7 +66,7 @@ class Outcome:
 
     @property
     def layout(self) -> Layout | None:
-        """What the machine looks like at the end; None where QEMU would not start."""
+        """Snapshot of the machine at the end; None if QEMU would not start."""
         return self.steps[-1].layout if self.steps else None
 
     @property
@@ -77,7 +77,7 @@ class Outcome:
 
     @property
     def info_mtree(self) -> str:
-        """QEMU's text for the device memory; empty where there is none."""
+        """QEMU's text for the device memory; empty if there is none."""
         return self.layout.info_mtree() if self.layout else ""
 
     @property

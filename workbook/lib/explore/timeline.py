@@ -69,7 +69,7 @@ class Step:
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """What memory listeners were told, ``region_nop`` left out."""
+        """Callbacks of memory listeners, without ``region_nop``."""
         found = self.before.changes(self.layout) if self.before else ()
         return tuple(one for one in found if one.kind is not ChangeKind.NOP)
 

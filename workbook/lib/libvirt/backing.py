@@ -41,7 +41,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Backing:
-    """What ``<memoryBacking>`` says.
+    """The settings of ``<memoryBacking>``.
 
     Attributes
     ----------

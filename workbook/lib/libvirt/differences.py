@@ -1,4 +1,4 @@
-"""What libvirt's VM has otherwise than the scenario that its XML was written from."""
+"""Differences between libvirt's VM and the scenario that its XML was written from."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields

@@ -28,7 +28,7 @@ __all__ = ("AttachedDevice", "read_attached")
 
 @dataclass(frozen=True, slots=True)
 class AttachedDevice:
-    """What is hot-plugged for one element.
+    """The commands that hot-plug one element.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ from .refusals import bad_attribute, refused, unsupported, xml_error
 __all__ = ("DRIVERS", "MIN_BLOCK", "MODELS", "MemoryElement", "check_memory", "dimm_slots")
 
 MODULE_GRANULE: Final = 2 * MiB
-"""To which libvirt rounds memory devices on x86 (a DIMM of 511 MiB becomes one of 512 MiB)."""
+"""Granularity to which libvirt rounds memory devices on x86 (511 MiB are rounded to 512 MiB)."""
 MIN_BLOCK: Final = 2 * MiB
 """The least ``<block>``: a transparent huge page of x86."""
 LEAST_LABEL: Final = 128 * KiB
@@ -141,7 +141,7 @@ class MemoryElement:
 
     @property
     def requested(self) -> int:
-        """What a virtio-mem device asks of the guest, bytes."""
+        """Requested size of a virtio-mem device, in bytes."""
         return self.scaled("target/requested")
 
     @property

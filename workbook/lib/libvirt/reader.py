@@ -40,7 +40,7 @@ from .vocabulary import domain_notes
 __all__ = ("domain_to_argv", "read_domain", "read_domain_line")
 
 CELL_GRANULE: Final = MiB
-"""To which libvirt rounds NUMA cells and ``<maxMemory>`` on x86 (``qemuDomainAlignMemorySizes``)."""
+"""Granularity to which libvirt rounds NUMA cells and ``<maxMemory>`` on x86 (``qemuDomainAlignMemorySizes``)."""
 MOST_MEMORY: Final = (1 << 63) - 1
 """Bytes that libvirt counts to (``virMemoryMaxValue``)."""
 NUMA_MEM_UNTIL: Final = (5, 0)
@@ -57,8 +57,8 @@ def read_domain(
 ) -> Scenario:
     """Read libvirt domain XML.
 
-    A piece of it will do: ``<memory model='virtio-mem'>``, with ``<maxMemory>`` beside it or not, within any element
-    or none. Then KVM, q35 and 4 GiB of RAM are taken where nothing is said, and just enough maximum memory.
+    A fragment is enough: ``<memory model='virtio-mem'>``, with ``<maxMemory>`` beside it or not, within any element
+    or none. Defaults are then KVM, q35, 4 GiB of RAM and just enough maximum memory.
 
     Devices come in the order in which QEMU makes them for libvirt: network back ends, memory devices, then
     everything else with a vhost back end.
@@ -66,7 +66,7 @@ def read_domain(
     Parameters
     ----------
     rules
-        What the QEMU is that libvirt starts: properties it does not know are refused with its words.
+        Target QEMU: properties it does not support raise Refusal with its message.
     vhost_slots
         Memslots that vhost back ends report, by device id, which is ``<alias name=>`` or libvirt's own (``fs0``,
         ``hostnet0``, ``virtio-disk0``, ``vsock0``).
@@ -226,7 +226,7 @@ class _Domain:
         return None if found is None else xml.scaled(found.text, found.get("unit"), f"<{path}>")
 
     def _sizes(self) -> tuple[int, int | None, int]:
-        """Return RAM, maximum memory (None where there is none) and DIMM slots; a cell is added as libvirt does."""
+        """Return RAM, maximum memory (None if there is none) and DIMM slots; a cell is added as libvirt does."""
         added = sum(one.size for one in self.memory)
         initial = self._initial(added)
         maxmem, slots = self._maxmem(initial + added)
@@ -269,7 +269,7 @@ class _Domain:
         return initial
 
     def _maxmem(self, total: int) -> tuple[int | None, int]:
-        """Return the maximum memory (None where there is none) and DIMM slots, as given."""
+        """Return the maximum memory (None if there is none) and DIMM slots, as given."""
         maximum, given = self._one("maxMemory"), self._scaled("maxMemory")
         slots = xml.unsigned(xml.attribute(maximum, ".", "slots") or "0", "<maxMemory slots=>")
         if not given:

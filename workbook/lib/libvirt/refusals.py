@@ -1,4 +1,4 @@
-"""What libvirt itself refuses, in its words, before any QEMU starts.
+"""Refusals by libvirt itself, with its messages, before QEMU is started.
 
 Message texts: src/conf/{domain_conf,domain_validate,domain_postparse,numa_conf,cpu_conf}.c,
 src/qemu/{qemu_validate,qemu_domain,qemu_command}.c and src/util/virxml.c (libvirt 11.3). The first words tell the

@@ -126,7 +126,7 @@ def attribute(element: ET.Element | None, path: str, name: str, allowed: tuple[s
 
 
 def text_of(element: ET.Element | None, path: str) -> str | None:
-    """Return the text of the element at a path without white space around it; None where there is none."""
+    """Return the text of the element at a path without white space around it; None if there is none."""
     found = next(children(element, path), None)
     return None if found is None else (found.text or "").strip()
 

@@ -53,7 +53,7 @@ class DeviceMemoryBus:
         return self._view
 
     def refresh(self) -> None:
-        """Let the region tree and the flat view be made anew where a device came, left, or changed what is mapped."""
+        """Let the region tree and the flat view be rebuilt where a device came, left, or changed what is mapped."""
         shown: list[tuple[object, object]] = [
             (one, one.virtio_mem.mapped if one.virtio_mem else None) for one in self.devices
         ]

@@ -22,7 +22,7 @@ from workbook.lib.text_forms import Command, TextForm, recognise
 __all__ = ("PastedVm", "play_commands", "read_text")
 
 _BARE_VM = "-machine q35 -accel kvm -cpu qemu64,host-phys-bits=on -nodefaults -m 4G,slots=16,maxmem=1028G"
-"""What commands of a monitor are played on where no VM is given with them."""
+"""The VM on which monitor commands are played if none is given with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _kubevirt_domain(manifest: object, notes: list[Note]) -> str:
 def _implied_rules(argv: str | Sequence[str], notes: list[Note]) -> RuleSet:
     """Return the rules of the newest QEMU, or of the one that the machine type's distribution ships.
 
-    A machine type that the newest QEMU has no more is read under the newest that has it.
+    A machine type that the newest QEMU has removed is read under the newest QEMU that has it.
     """
     rules = get(NEWEST)
     try:

@@ -39,7 +39,7 @@ def _invisible(machine: MachineParts) -> Iterator[tuple[str, int]]:
 
 
 def _shared(backend: MemoryBackend | None, machine: MachineParts) -> bool:
-    """Tell whether a back end can map it and sees what the guest writes: a private mapping of a file is a copy."""
+    """Return whether a back end can map it and sees what the guest writes: a private mapping of a file is a copy."""
     if backend is None:
         return False
     made = machine.backends.get(backend.id, backend)

@@ -233,13 +233,13 @@ def _machine_version(machine: MachineParts) -> tuple[int, int]:
 
 
 def _has_legacy_alignment(machine: MachineParts) -> bool:
-    """Tell whether DIMMs are aligned to the target page alone (``legacy_align``, hw/mem/memory-device.c)."""
+    """Return whether DIMMs are aligned to the target page alone (``legacy_align``, hw/mem/memory-device.c)."""
     old = not compat_switch("enforce_aligned_dimm", _machine_version(machine), default=True)
     return old and machine.rules.qemu.legacy_alignment
 
 
 def is_unplugged_inaccessible(machine: MachineParts, device: MemoryDevice) -> bool:
-    """Tell whether a virtio-mem device offers VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE, which its driver must accept."""
+    """Return whether a virtio-mem device offers VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE, which its driver must accept."""
     spec = device.spec
     version = _machine_version(machine)
     return isinstance(spec, VirtioMem) and realize.unplugged_inaccessible(spec, device.backend, version) == "on"
@@ -330,7 +330,7 @@ def device_del(machine: MachineParts, name: str) -> None:
     Raises
     ------
     Refusal
-        The device refuses, or there is none of that id.
+        The device refuses, or no device has that id.
     """
     for plugged in machine.consumers.vhosts:
         if plugged.spec.id == name and not plugged.removed and not plugged.refused:

@@ -1,7 +1,7 @@
-"""Machine: a Scenario brought to life under a rule set.
+"""A virtual machine: a Scenario simulated under a rule set.
 
-It answers as QEMU, the device and a Linux-like guest would. Its parts: the board, the device-memory bus, and who
-consumes memslots; `hotplug` changes them, and what they look like at a moment is the immutable `Layout` of `snapshot`.
+Simulates QEMU, the device and a Linux-like guest. Its parts: the board, the device-memory bus and the consumers of
+memslots; `hotplug` changes them, and what they look like at a moment is the immutable `Layout` of `snapshot`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -92,7 +92,7 @@ class Machine:
     bus
         The device-memory container and the memory devices in it.
     consumers
-        KVM and the vhost devices: who takes how many memslots.
+        KVM and the vhost devices, with the memslots that each uses and has reserved.
     backends
         Memory backends by id.
     warnings
@@ -456,7 +456,7 @@ class Machine:
         Raises
         ------
         Refusal
-            The device refuses, or there is none of that id.
+            The device refuses, or no device has that id.
         """
         hotplug.device_del(self, name)
 
@@ -491,7 +491,7 @@ class Machine:
         return self._ask(name, lambda device: device.plug(offset, size, busy=self._is_busy(device, size)), size=size)
 
     def _is_busy(self, device: VirtioMemDevice, size: int) -> bool:
-        """Tell whether plugging is answered with BUSY: while migrating, or where a VFIO container cannot map it."""
+        """Return whether plugging is answered with BUSY: while migrating, or where a VFIO container cannot map it."""
         room = self.consumers.dma_room()
         return self.migrating or (room is not None and size // device.block_size > room)
 

@@ -156,7 +156,7 @@ def _slot_aliases(ram: MemoryRegion, cut: Decision, slot_name: str, *, unmergeab
 
 
 def mappable(backend: MemoryBackend, qemu: QemuBehaviour) -> bool:
-    """Tell whether vhost-user hands on the memory of a backend (``vhost_user_mem_section_filter``)."""
+    """Return whether vhost-user hands on the memory of a backend (``vhost_user_mem_section_filter``)."""
     return backend.has_fd and (backend.share or not qemu.vhost_user_needs_shared)
 
 

@@ -1,4 +1,4 @@
-"""Who takes how many memslots of a machine: KVM, vhost back ends and VFIO containers, with QEMU's accounts."""
+"""Memslot consumers of a machine: KVM, vhost back ends and VFIO containers, with QEMU's accounting."""
 
 from dataclasses import replace
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""What a machine is made of, as the modules around it see it: hot-plug changes the parts, a snapshot reads them."""
+"""The parts of a machine, as the modules around it see them: hot-plug changes them, a snapshot reads them."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""What QEMU checks while a virtio-mem device is configured and realized, in its order and words.
+"""QEMU's checks while a virtio-mem device is configured and realized, in its order and with its messages.
 
 Source: hw/virtio/virtio-mem.c (QEMU 7.2 with the RFC series, 8.2, 10.0).
 """

@@ -54,7 +54,7 @@ class Consumer:
 
     @property
     def free(self) -> int | None:
-        """What is left for others; negative where more is promised than there is; None without a limit."""
+        """Memslots left for others; negative if overcommitted; None without a limit."""
         return None if self.limit is None else self.limit - self.boot - self.used - self.reserved
 
 
@@ -156,13 +156,13 @@ class Layout:
     ram
         Boot RAM below and above 4 GiB.
     base, size
-        The device-memory container; size 0 where there is none.
+        The device-memory container; size 0 if there is none.
     devices
         In address order.
     consumers
         KVM first (if used), then every vhost back end and every VFIO container.
     root
-        The device-memory container with everything in it; None where there is none.
+        The device-memory container with everything in it; None if there is none.
     view
         Flat view of device memory.
     accelerators
@@ -205,7 +205,7 @@ class Layout:
         return "\n".join(mtree.tree_lines(self.root, level=2)) if self.root else ""
 
     def changes(self, to: "Layout") -> tuple[Change, ...]:
-        """Return what memory listeners see when this layout becomes `to`."""
+        """Return the memory listener callbacks for the transition to the layout `to`."""
         return self.view.changes(to.view)
 
 

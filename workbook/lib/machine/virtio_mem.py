@@ -41,7 +41,7 @@ class Response(StrEnum):
 
 
 class BlockState(StrEnum):
-    """What STATE says of a range."""
+    """Answer to a STATE request for a range."""
 
     PLUGGED = "PLUGGED"
     UNPLUGGED = "UNPLUGGED"
@@ -78,12 +78,12 @@ class PluggedBlocks:
         return zip(self.starts, self.ends, strict=True)
 
     def touches(self, start: int, end: int) -> bool:
-        """Tell whether any byte of [start, end) is plugged."""
+        """Return whether any byte of [start, end) is plugged."""
         index = bisect_right(self.ends, start)
         return index < len(self.starts) and self.starts[index] < end
 
     def covers(self, start: int, end: int) -> bool:
-        """Tell whether all of [start, end) is plugged."""
+        """Return whether all of [start, end) is plugged."""
         index = bisect_right(self.starts, start) - 1
         return index >= 0 and end <= self.ends[index]
 

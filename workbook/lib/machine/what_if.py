@@ -35,7 +35,7 @@ class Playable(Protocol):
 
 @dataclass(frozen=True)
 class WhatIfReport:
-    """What actions would do.
+    """The effect of actions that are not performed.
 
     Attributes
     ----------

@@ -43,7 +43,7 @@ class FlatRange(NamedTuple):
         return self.start + self.size
 
     def merges_with(self, right: "FlatRange") -> bool:
-        """Tell whether `flatview_simplify` fuses this range with its right neighbour."""
+        """Return whether `flatview_simplify` fuses this range with its right neighbour."""
         return (
             self.end == right.start
             and self.offset + self.size == right.offset
@@ -121,7 +121,7 @@ class FlatView:
         return None
 
     def changes(self, to: "FlatView") -> tuple[Change, ...]:
-        """Return what memory listeners are told when the view becomes `to`, in their order.
+        """Return the memory listener callbacks for the transition to the view `to`, in their order.
 
         First every range that is gone or different (``region_del``, ascending), then every new one
         (``region_add``) and every equal one (``region_nop``), ascending. Equal means same range, region,

@@ -48,7 +48,7 @@ def _span(start: int, size: int) -> str:
 
 
 def _overflows(base: int, start: int, size: int) -> bool:
-    """Tell whether QEMU marks a region: it wraps at 2^64, or starts before its container."""
+    """Return whether QEMU marks a region: it wraps at 2^64, or starts before its container."""
     return start < base or start + max(size, 1) - 1 > _MASK
 
 

@@ -153,7 +153,7 @@ def resolved_device(driver: str) -> str:
 
 
 def is_fixed_device(driver: str) -> bool:
-    """Tell whether a device exists that ``-device`` does not make."""
+    """Return whether a device exists that ``-device`` does not make."""
     return driver in data.FIXED_DEVICES.split()
 
 
@@ -163,7 +163,7 @@ def object_properties(kind: str) -> Mapping[str, str] | None:
 
 
 def cpu_model(name: str) -> CpuModel | None:
-    """Return a CPU model; None where there is none of that name."""
+    """Return a CPU model; None if there is none of that name."""
     if name not in data.CPU_MODELS or name == "base":
         return None
     vendor, *bits = data.CPU_MODELS[name].split()

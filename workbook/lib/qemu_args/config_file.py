@@ -16,7 +16,7 @@ _VALUE: Final = re.compile(r'\s*([A-Za-z0-9_.-]{1,63})\s*=\s*"([^"]{0,1023})"\s*
 
 
 def is_config_file(text: str) -> bool:
-    """Tell whether a text looks like a configuration file: its first line of content opens a section."""
+    """Return whether a text looks like a configuration file: its first line of content opens a section."""
     lines = (line.strip() for line in text.splitlines())
     first = next((line for line in lines if line and not line.startswith("#")), "")
     return bool(_SECTION.fullmatch(first))

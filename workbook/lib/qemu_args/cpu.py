@@ -28,7 +28,7 @@ _OF_MAX: Final = frozenset(("migratable", "host-cache-info"))
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """What a CPU model comes to on a host.
+    """A CPU model resolved on a host.
 
     Attributes
     ----------
@@ -46,12 +46,12 @@ class Processor:
 
 @dataclass
 class CpuOption:
-    """``-cpu MODEL,property=value,+feature,-feature`` in the order in which QEMU reads it.
+    """``-cpu MODEL,property=value,+feature,-feature`` in QEMU's parsing order.
 
     Parameters
     ----------
     text
-        The option's value; None where there is none.
+        The option's value; None if there is none.
     program
         ``x86_64`` or ``i386``: its default model, and whether TCG has long mode.
     """
@@ -129,7 +129,7 @@ class CpuOption:
         return Processor(vendor, TCG_PHYS_BITS if found == 0 else found, warnings=warnings)
 
     def _has_wide_pages(self) -> bool:
-        """Tell whether a 32-bit CPU reaches beyond 4 GiB: by PAE, or by PSE36."""
+        """Return whether a 32-bit CPU reaches beyond 4 GiB: by PAE, or by PSE36."""
         wide = self.model.long_mode or self.model.pse36
         return self._feature("pae", default=wide) or self._feature("pse36", default=False)
 
@@ -173,11 +173,11 @@ class CpuOption:
                 raise Refusal(f"Property '{self.kind}.{name}' not found", "-cpu has no such feature")
 
     def _knows(self, name: str) -> bool:
-        """Tell whether this model has a property: two are those of ``max`` and ``host`` alone."""
+        """Return whether this model has a property: two are those of ``max`` and ``host`` alone."""
         return name in cpu_properties() and (name not in _OF_MAX or self.model.name in ("max", "host"))
 
     def as_given(self) -> Cpu | None:
-        """Return what is kept of the option in a scenario; None where there is none."""
+        """Return what is kept of the option in a scenario; None if there is none."""
         if self.text is None:
             return None
         read = {"vendor", "phys-bits", "host-phys-bits", "host-phys-bits-limit"}

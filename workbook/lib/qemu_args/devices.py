@@ -87,7 +87,7 @@ class Buses:
     expander: str | None = None
 
     def has(self, name: str) -> bool:
-        """Tell whether there is a bus of that name, as far as it can be known.
+        """Return whether there is a bus of that name, as far as it can be known.
 
         A line without any bridge that names ``pci.1`` is one of libvirt that was shortened: it is not refused.
         """

@@ -23,7 +23,7 @@ FIRMWARE_SIZES: Final[dict[str, int]] = {
 }
 """Images that QEMU ships, bytes."""
 _OVMF: Final = 4 * MiB
-"""OVMF's code and variables together, as today's 4M builds have them; 2M builds behave alike above 128 KiB."""
+"""OVMF's code and variables together, as today's 4M builds have them; 2M builds behave the same above 128 KiB."""
 
 
 @dataclass(frozen=True, slots=True)

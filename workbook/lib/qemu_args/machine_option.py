@@ -134,7 +134,7 @@ def read_board(name: str | None, qemu: QemuBehaviour | None) -> Board:
     Parameters
     ----------
     qemu
-        The QEMU that reads the line: newer machine types it does not know, and older ones it has no more. None: any.
+        The QEMU that reads the line: it does not know newer machine types and has removed older ones. None: any.
 
     Raises
     ------

@@ -44,7 +44,7 @@ class MemorySizes:
 
 @dataclass
 class MemoryOption:
-    """What ``-m`` gave; later ones replace what they name."""
+    """The values of ``-m``; later options override earlier ones."""
 
     size: str | None = None
     slots: str | None = None

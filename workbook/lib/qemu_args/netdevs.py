@@ -55,7 +55,7 @@ def vhost_netdev(props: Properties, slots: int | None) -> VhostDevice | None:
 
 
 def _tap_has_vhost(props: Properties) -> bool:
-    """Tell whether a tap uses vhost (``net_init_tap_one``): vhost= decides, else a descriptor or vhostforce=on."""
+    """Return whether a tap uses vhost (``net_init_tap_one``): vhost= decides, else a descriptor or vhostforce=on."""
     if "vhost" in props:
         return props.flag("vhost")
     return "vhostfd" in props or "vhostfds" in props or props.flag("vhostforce")

@@ -40,7 +40,7 @@ _HELP: Final = "Use -machine help to list supported machines"
 
 @dataclass
 class _Line:
-    """What the options of a line say."""
+    """The parsed options of a command line."""
 
     memory: MemoryOption = field(default_factory=MemoryOption)
     machine: dict[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class _Line:
     incoming: bool = False
 
     def take(self, option: str, value: str) -> None:
-        """Take one option; those that change no memory are passed over."""
+        """Apply one option; those that change no memory are ignored."""
         match option:
             case "m":
                 self.memory.take(value)

@@ -65,7 +65,7 @@ class RecordingJson(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedMemslots:
-    """What is mapped in a memory device's range.
+    """The mapped parts of a memory device's range.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class KvmMemslots:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VhostTable:
-    """What a vhost-user back end knows.
+    """The memory table of a vhost-user back end.
 
     Attributes
     ----------
@@ -194,7 +194,7 @@ _VIEW: Final = frozenset(one.name for one in fields(View))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What came of an action.
+    """The result of an action.
 
     Attributes
     ----------
@@ -239,7 +239,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """An action and what came of it.
+    """An action and its result.
 
     Attributes
     ----------

@@ -61,7 +61,7 @@ def get(name: str | RuleSet) -> RuleSet:
     Raises
     ------
     BadInput
-        There is none of that name.
+        Unknown name.
     """
     if isinstance(name, RuleSet):
         return name

@@ -110,7 +110,7 @@ class BeforeReservations(MemslotAccounting):
     """QEMU before 8.2: a device takes one memslot, nothing is promised, and the answer is yes or no."""
 
     def kvm_free(self, limit: int, used: Sequence[int]) -> int:
-        """Return the free memslots of the first address space, the only one that is asked (``kvm_has_free_slot``)."""
+        """Return the free memslots of the first address space, which is all that `kvm_has_free_slot` checks."""
         return max(limit - used[0], 0)
 
     def no_slots_message(self, consumer: str, required: int, available: int) -> str:  # noqa: ARG002 - no numbers

@@ -39,7 +39,7 @@ class RuleSet(MemslotPolicy):
     about: str = ""
     is_release: bool = False
     qemu: QemuBehaviour = behaviour_of((10, 0, 12))
-    """Of the default rule set, so that a policy of one's own is compared in the same QEMU."""
+    """Of the default rule set, which makes a user's own policy comparable in the same QEMU."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -1,4 +1,4 @@
-"""What a QEMU version does around memory devices, apart from how it cuts them: checks, words, accounts, machine types.
+"""Behaviour of a QEMU version around memory devices, apart from memslots: checks, messages, accounting, machine types.
 
 A behaviour is the oldest one with every `Change` up to its version; what changed for users between two versions is the
 same table read otherwise. Sources are QEMU's own: file, commit, release.
@@ -30,7 +30,7 @@ _NOT_UNPLUGGED: Final = "virtio based memory devices cannot be unplugged."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QemuBehaviour:
-    """What one QEMU version does; the defaults are those of `OLDEST`.
+    """Behaviour of one QEMU version; the defaults are those of `OLDEST`.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ class QemuBehaviour:
         return {"q35": (2, 4), "pc": i440fx}
 
     def has_machine(self, chipset: str, machine_version: tuple[int, int]) -> bool:
-        """Tell whether this QEMU has the machine type of that chipset (``q35``, ``pc``) and version."""
+        """Return whether this QEMU has the machine type of that chipset (``q35``, ``pc``) and version."""
         return self.oldest_machine.get(chipset, (0, 0)) <= machine_version <= self.version[:2]
 
     def check_machine(self, chipset: str, machine_version: tuple[int, int]) -> None:
@@ -205,7 +205,7 @@ class Change:
     backport: Version | None = None
 
     def holds_in(self, version: Version) -> bool:
-        """Tell whether `version` has the change."""
+        """Return whether `version` has the change."""
         if version >= self.since:
             return True
         return self.backport is not None and version[:2] == self.backport[:2] and version >= self.backport
@@ -300,7 +300,7 @@ CHANGES: Final = (
         since=(8, 2, 0),
         field="resets_memory_first",
         value=True,
-        for_users="At a reset started vhost back ends are told that virtio-mem unplugs.",
+        for_users="At a reset, started vhost back ends see virtio-mem unplug.",
         source="compared: QEMU 7.2 and 10.0",
     ),
     Change(

@@ -1,4 +1,4 @@
-"""What a rule set is asked and what it answers: the budget of memslots, and how a device's RAM is cut."""
+"""Input and output of a rule set: the budget of memslots, and how a device's RAM is split into memslots."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ __all__ = ("Budget", "Decision", "DeviceState", "Remap")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What the environment has to give when a memory device is about to be plugged.
+    """The memslots available when a memory device is about to be plugged.
 
     Attributes
     ----------
@@ -101,14 +101,14 @@ class Plugged(Protocol):
     """Which bytes of a device are plugged."""
 
     def touches(self, start: int, end: int) -> bool:
-        """Tell whether any byte of [start, end) is plugged."""
+        """Return whether any byte of [start, end) is plugged."""
 
     def extents(self) -> Iterable[tuple[int, int]]:
         """Yield the plugged pieces as (start, end), ascending."""
 
 
 class DeviceState(Protocol):
-    """What a mapping rule may look at."""
+    """Input of a mapping rule."""
 
     @property
     def decision(self) -> Decision:

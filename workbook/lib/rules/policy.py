@@ -26,7 +26,7 @@ class MemslotPolicy:
     min_memslot_size
         Bytes of a memslot at least, the last one apart.
     remap_on
-        The moments at which it is decided anew which memslots are mapped.
+        The moments at which it is decided again which memslots are mapped.
     one_transaction
         All memslots of one request change in one memory transaction; otherwise one after the other.
     decides_with_given_block_size
@@ -63,7 +63,7 @@ class MemslotPolicy:
         raise NotImplementedError
 
     def is_dynamic(self, *, dynamic_memslots: bool | None) -> bool:
-        """Tell whether a device is cut into memslots at all."""
+        """Return whether a device is split into memslots at all."""
         return dynamic_memslots is not False
 
     def default_max_memslots(self, machine_version: tuple[int, int] | None) -> int:  # noqa: ARG002 - only the RFC looks at it
@@ -80,7 +80,7 @@ class MemslotPolicy:
         """Check a limit that the user gives, when the property is set."""
 
     def will_fail_realize(self, region_size: int, block_size: int, page_size: int) -> bool:
-        """Tell whether realize is going to refuse a device, which until then counts as one memslot.
+        """Return whether realize is going to refuse a device, which until then counts as one memslot.
 
         QEMU 8.2: the block size is below the page size of the memory backend, or does not divide its size.
         """

@@ -21,7 +21,7 @@ __all__ = ("Rfc2021",)
 TOTAL_CAP: Final = 4096
 """RFC patch 08: cap of all memslots usable by memory devices."""
 DEVICE_CAP: Final = 1024
-"""RFC patch 12: at most so many memslots per device."""
+"""RFC patch 12: maximum number of memslots per device."""
 KEPT_FREE: Final = 16
 """RFC patch 08: memslots kept for late vhost devices."""
 

@@ -38,7 +38,7 @@ _FULL = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?![\d.])")
 
 
 def version_in(text: str) -> Version | None:
-    """Return the version at the start of a text such as ``10.0.2 (Debian 1:10.0.2+ds-2)``; None where there is none.
+    """Return the version at the start of a text such as ``10.0.2 (Debian 1:10.0.2+ds-2)``; None if there is none.
 
     Without a patch level it is that of the release's rule set.
     """

@@ -35,11 +35,11 @@ KINDS: Final = (
     "refused: no space",
     "refused: the back end itself, too late",
 )
-"""What became of a device: not refused, refused in the order of `Verdict`, or the late back end refused before it."""
+"""Results for a device: accepted, refused in the order of `Verdict`, or the late back end refused before it."""
 BOOT_SECTIONS: Final = 2
 """Memslots of a vhost-user back end that boot memory takes, in the pictures: q35 with 4 GiB that has a descriptor."""
 KVM_BOOT_SECTIONS: Final = 10
-"""What boot memory and firmware of the same machine take of KVM's."""
+"""KVM memslots that boot memory and firmware of the same machine use."""
 MOST_MEMSLOTS: Final = 4096
 """Of a back end in the pictures: the RFC's cap of all memslots, and of a vhost-user back end's."""
 KVM_MEMSLOTS: Final = KVM_SLOTS_TODAY
@@ -112,7 +112,7 @@ class Panel:
     values
         Rows by columns; NaN where the device is refused.
     kinds
-        What became of it: an index of `KINDS`.
+        Result: an index of `KINDS`.
     words
         The decision at each point and why, row by row.
     """
@@ -218,7 +218,7 @@ def _backend_refusal(rules: RuleSet, budget: Budget) -> Refusal | None:
 
 
 def _words(rules: RuleSet, point: Point, kind: int) -> str:
-    """Tell what is decided, by which step, and what QEMU says."""
+    """Return the decision, the step that led to it, and QEMU's message."""
     if kind == BACKEND_REFUSED:
         return f"Back end refused: {_backend_refusal(rules, point.budget)}"
     decision = rules.decide(*point)

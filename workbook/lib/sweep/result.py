@@ -1,4 +1,4 @@
-"""What was decided at each point of a grid, and where it flips."""
+"""The decision at each point of a grid, and where it changes."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,7 +11,7 @@ __all__ = ("Result", "Verdict", "after", "flips")
 
 
 class Verdict(IntEnum):
-    """What the check before plugging says; of several reasons the first, in QEMU's order."""
+    """Result of the check before plugging; of several reasons the first, in QEMU's order."""
 
     ACCEPTED = 0
     RULE = 1
@@ -23,7 +23,7 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What was decided at each point of a grid.
+    """The decision at each point of a grid.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ def after(grid: Grid, result: Result, *, mapped: int = 0) -> Grid:
 
 
 def flips(values: Result | npt.NDArray[Any], axis: int) -> npt.NDArray[np.bool_]:
-    """Tell between which neighbours along an axis something changes.
+    """Return between which neighbours along an axis something changes.
 
     Parameters
     ----------

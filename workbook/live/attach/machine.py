@@ -19,7 +19,7 @@ from .transport import TIMEOUT, AttachFailed, Monitor, QmpSocket
 __all__ = ("attach",)
 
 _ASSUMED_LIMITS: Final = (512, None)
-"""What a vhost-user back end may report of which nothing is known: as many as many have, or nothing."""
+"""Candidates for the limit that an unknown vhost-user back end reports: the common value, or none."""
 _VENDORS: Final[Mapping[str, Literal["intel", "amd"]]] = {"GenuineIntel": "intel", "AuthenticAMD": "amd"}
 
 
@@ -44,7 +44,7 @@ def attach(
     Raises
     ------
     AttachFailed
-        The VM cannot be asked, or is none that can be modelled.
+        The VM cannot be queried, or cannot be modelled.
     """
     monitor = QmpSocket(vm, timeout) if isinstance(vm, str | Path) else vm
     try:

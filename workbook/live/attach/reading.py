@@ -114,7 +114,7 @@ class _Reader:
         return str(self.ask("human-monitor-command", **{"command-line": line}))
 
     def get(self, path: str, name: str) -> Any:
-        """Return a QOM property; None where there is none."""
+        """Return a QOM property; None if there is none."""
         try:
             return self.ask("qom-get", path=path, property=name)
         except QmpRefusal:

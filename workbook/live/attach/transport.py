@@ -1,4 +1,4 @@
-"""How a running VM is asked: its QMP socket, or libvirt's ``virsh qemu-monitor-command``."""
+"""How a running VM is queried: its QMP socket, or libvirt's ``virsh qemu-monitor-command``."""
 
 import json
 import stat
@@ -17,7 +17,7 @@ TIMEOUT: Final = 5.0
 
 
 class AttachFailed(BadInput):
-    """The VM cannot be asked, or is none that can be modelled; one line that says why."""
+    """The VM cannot be queried, or cannot be modelled; one line says why."""
 
 
 class Monitor(Protocol):

@@ -1,4 +1,4 @@
-"""Random command lines as people write them, to start and no more: what QEMU refuses is as much an answer as a start.
+"""Random command lines as people write them, which are only started: a refusal is as good a result as a start.
 
 NUMA nodes, NVDIMMs, CPU models, accelerator spellings, ACPI, the PCI hole, JSON beside key=value, and slips of the pen.
 """

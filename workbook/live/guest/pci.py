@@ -1,4 +1,4 @@
-"""What a firmware does before a driver can start: halting ROM, memory attributes, PCI configuration, BARs.
+"""Firmware's part before a driver can start: halting ROM, memory attributes, PCI configuration, BARs.
 
 QEMU runs no guest here. A ROM that only halts keeps the guest CPU out of the way; this module does by qtest what
 SeaBIOS would have done, as far as memslots can see it.

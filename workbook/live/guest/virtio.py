@@ -307,7 +307,7 @@ class VirtioMemDriver:
     def settle(self) -> None:
         """Follow the request as Linux does: plug from the bottom, unplug from the top, whole blocks.
 
-        What is plugged is asked of the device, so that it does not matter who plugged it.
+        The device reports what is plugged, whichever driver plugged it.
         """
         config = self.config_space()
         missing = (config.requested_size - config.plugged_size) // config.block_size

@@ -35,7 +35,7 @@ TABLE: Final = (
     (Layout.packed(1024, 4 * MiB), False),
     (Layout.packed(32_000, 4 * KiB), False),
 )
-"""Layouts that the command measures if it is told nothing else, with and without dirty log."""
+"""Layouts that the command measures by default, with and without dirty logging."""
 
 TIMING_COUNTS: Final = (1, 3, 10, 32, 100, 320, 1_000, 3_200, 10_000, 32_000)
 """Numbers of memslots whose adding and removing the command times."""
@@ -93,7 +93,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--probe",
         action="store_true",
-        help="ask the kernel which arrays it keeps beside a memslot, in a line (as root)",
+        help="print in one line which per-memslot arrays the kernel allocates (as root)",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write everything to FILE as JSON")
     parser.add_argument("--device", type=Path, metavar="PATH", default=DEVICE, help=f"KVM's device (default: {DEVICE})")

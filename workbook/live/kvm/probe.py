@@ -1,4 +1,4 @@
-"""Ask the running kernel which arrays it keeps beside a memslot, instead of believing its version number."""
+"""Probe which per-memslot arrays the running kernel allocates, instead of relying on its version number."""
 
 import platform
 from collections.abc import Mapping

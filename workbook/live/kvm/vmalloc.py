@@ -1,6 +1,6 @@
 """Read what the kernel has in vmalloc areas: by caller as root, else the sum of all.
 
-``/proc/vmallocinfo`` names the caller of each allocation and its pages, so the arrays beside a memslot can be told
+``/proc/vmallocinfo`` names the caller of each allocation and its pages, so the arrays of a memslot can be told
 apart and counted exactly; only root can read it. ``VmallocUsed`` in ``/proc/meminfo`` can be read by everybody, but
 counts every user of vmalloc in the kernel.
 """

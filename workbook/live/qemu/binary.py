@@ -24,7 +24,7 @@ _VERSION_LINE = re.compile(r"QEMU emulator version (?P<text>(?P<major>\d+)\.(?P<
 
 
 class QemuMissing(WorkbookError):
-    """There is no QEMU here that can be used; the text is one line that says what to install or to give."""
+    """No usable QEMU was found; the text is one line that says what to install or to specify."""
 
 
 @dataclass(frozen=True, slots=True)

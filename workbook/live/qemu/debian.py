@@ -38,7 +38,7 @@ _FIRMWARE: Final = ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu")
 
 
 class UnpackFailed(BadInput):
-    """The packages cannot be had; one line that says why."""
+    """The packages are not available; one line says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def _script(folder: Path, root: Path, architecture: str) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workbook.live.qemu.debian") -> int:
-    """Run the command; return 0, or 2 with one line where the packages cannot be had."""
+    """Run the command; return 0, or 2 with one line if the packages are not available."""
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument("suite", help="trixie, sid, bookworm ...")
     parser.add_argument(

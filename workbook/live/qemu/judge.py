@@ -1,4 +1,4 @@
-"""One command line on the real QEMU of this machine, beside what the model says."""
+"""Run one command line on this machine's QEMU and compare the result with the model."""
 
 from workbook.lib.actions import Start
 from workbook.lib.qemu_args.words import split_words

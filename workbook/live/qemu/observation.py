@@ -33,7 +33,7 @@ _COMMANDS: Final = (
 
 
 class Queried(Protocol):
-    """What is asked: a QMP connection, or what passes on to one."""
+    """A QMP connection, or a proxy for one."""
 
     def execute_all(self, commands: Iterable[tuple[str, dict[str, Any] | None]]) -> list[Any]:
         """Run several commands in order."""
