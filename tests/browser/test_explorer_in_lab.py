@@ -217,7 +217,7 @@ def test_refusal_and_advice(shared: Page, explorer: Locator) -> None:
     expect(alert).to_be_visible()
     expect(alert).to_contain_text("this vhost backend would further restricts the overall number of memory slots")
     expect(sentence(explorer)).to_contain_text("QEMU does not start")
-    expect(explorer.get_by_text("What binds: vhost back end vu0 (8 memslots)")).to_be_visible()
+    expect(explorer.get_by_text("Limited by: vhost back end vu0 (8 memslots)")).to_be_visible()
     expect(explorer.get_by_role("row", name="needed 509")).to_contain_text("this is too much")
     wait_until_drawn(shared, explorer, lambda now: now != before)
     SHOTS.mkdir(exist_ok=True)

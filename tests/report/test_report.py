@@ -22,12 +22,12 @@ from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB
 from workbook.report import preset_page, scenario_page
 from workbook.report.__main__ import main
-from workbook.report.frame_store import Tape
+from workbook.report.frame_store import FrameStore
 from workbook.report.notebook_page import markdown
 from workbook.report.outcome_text import comparison_cells, sentence
 from workbook.report.panel import panel
 from workbook.report.positions import Grid, offered_rules
-from workbook.report.walkthrough import story_of_preset, story_of_scenario
+from workbook.report.walkthrough import steps_of_preset, story_of_scenario
 
 LIMIT = 5_000_000
 """Bytes of the standard page."""
@@ -245,7 +245,7 @@ def test_the_scenario_itself_is_a_position(name: str) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_preset_is_a_step_of_its_story(name: str) -> None:
     """Whatever the story, the preset itself is in it."""
-    assert PRESETS[name].scenario in [one.scenario for one in story_of_preset(name)]
+    assert PRESETS[name].scenario in [one.scenario for one in steps_of_preset(name)]
 
 
 def test_a_rule_set_of_ones_own_is_offered() -> None:
@@ -273,7 +273,7 @@ def test_refusal_in_qemus_words_with_what_helps() -> None:
     assert outcome.problem
     body = text[: text.index('<script type="application/json"')]
     assert outcome.problem.message in body
-    assert "What helps" in body
+    assert "What would help" in body
 
 
 @given(
@@ -284,7 +284,7 @@ def test_refusal_in_qemus_words_with_what_helps() -> None:
 )
 def test_tape_gives_back_what_it_took(columns: list[list[Any]]) -> None:
     """A column that is read back has the same values, of the same kind (a whole float is an integer)."""
-    tape = Tape()
+    tape = FrameStore()
     numbers = [tape.column(one) for one in columns]
     reader = Reader(json.loads(json.dumps(tape.plain())))
     for number, column in zip(numbers, columns, strict=True):
@@ -296,7 +296,7 @@ def test_tape_gives_back_what_it_took(columns: list[list[Any]]) -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
 def test_tape_keeps_themes_apart(pairs: list[tuple[int, int]]) -> None:
     """A column with other values in dark gives each theme its own."""
-    tape = Tape()
+    tape = FrameStore()
     number = tape.column([light for light, _ in pairs], [dark for _, dark in pairs])
     data = tape.plain()
     assert Reader(data, "light").column(number) == [light for light, _ in pairs]

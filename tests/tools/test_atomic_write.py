@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from workbook.lib.errors import BadInput
-from workbook.tools.atomic_write import check_writable, write_whole
+from workbook.tools.atomic_write import check_writable, write_atomically
 
 
 def test_replaces(tmp_path: Path) -> None:
     """Text and bytes replace what was there; nothing else is left in the folder."""
     path = tmp_path / "file"
     for content in ("old", "ä\n", b"\x00\xff"):
-        write_whole(path, content)
+        write_atomically(path, content)
         assert path.read_bytes() == (content if isinstance(content, bytes) else content.encode())
         assert path.stat().st_mode & 0o777 == 0o644
     assert list(tmp_path.iterdir()) == [path]
@@ -23,14 +23,14 @@ def test_replaces(tmp_path: Path) -> None:
 def test_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Interrupted before the end, the old file stays as it was and nothing half-written is left."""
     path = tmp_path / "file"
-    write_whole(path, "old")
+    write_atomically(path, "old")
 
     def fail(_number: int) -> None:
         raise error
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises((BadInput, KeyboardInterrupt)) as caught:
-        write_whole(path, "new")
+        write_atomically(path, "new")
     if isinstance(error, OSError):
         assert "cannot be written (No space left on device): give a file in a folder that exists" in str(caught.value)
     assert path.read_text() == "old"
@@ -45,4 +45,4 @@ def test_refused_before_anything_is_computed(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is not a folder: give a file in a folder that exists"):
         check_writable(tmp_path / "no" / "file")
     with pytest.raises(BadInput, match="cannot be written"):
-        write_whole(tmp_path / "no" / "file", "text")
+        write_atomically(tmp_path / "no" / "file", "text")

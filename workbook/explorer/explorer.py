@@ -41,7 +41,7 @@ _BUTTONS: Final = (
 )
 CHOOSE: Final = "choose a preset ..."
 MAX_UNDO: Final = 200
-MOST_SHOWN: Final = 140
+MAX_REPR: Final = 140
 """Characters of an outcome in the explorer's `repr`; the whole refusal stands above the picture."""
 
 
@@ -371,7 +371,7 @@ class Explorer(Displayed):
 
     def __repr__(self) -> str:
         shown = [one.summary() for one in (self.outcome, self._other) if one is not None]
-        return f"Explorer({' | B: '.join(shorten(one, MOST_SHOWN, placeholder=' ...') for one in shown)})"
+        return f"Explorer({' | B: '.join(shorten(one, MAX_REPR, placeholder=' ...') for one in shown)})"
 
 
 def _scenario_of(given: Scenario | str) -> Scenario:

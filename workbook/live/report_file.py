@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from workbook.tools.atomic_write import write_whole
+from workbook.tools.atomic_write import write_atomically
 
 __all__ = ("write_report",)
 
@@ -23,4 +23,4 @@ def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """
     # lists of numbers stay on one line: that is what people compare
     text = _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", json.dumps(report, indent=1)) + "\n"
-    write_whole(path, text)
+    write_atomically(path, text)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbook.lib.errors import BadInput
-from workbook.tools.atomic_write import check_writable, write_whole
+from workbook.tools.atomic_write import check_writable, write_atomically
 
 from .notebook_page import notebook_page, slides
 from .scenario_page import preset_page, read_state, scenario_page
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workb
             text, count = scenario_page(read_state(options.state), command=command, title=options.title)
         else:
             text, count = preset_page(options.preset, command=command, title=options.title)
-        write_whole(options.output, text)
+        write_atomically(options.output, text)
     except BadInput as error:
         print(f"workbook.report: {error}", file=sys.stderr)
         return 1

@@ -14,12 +14,12 @@ from bokeh.models import ColumnDataSource
 
 from workbook.charts.theme import ThemeName
 
-from .frame_store import Tape
+from .frame_store import FrameStore
 
 if TYPE_CHECKING:
     from bokeh.model import Model
 
-__all__ = ("THEMES", "Cast", "Chart", "Snapshot", "Stage", "document_json")
+__all__ = ("THEMES", "Chart", "Charts", "PropertyRecorder", "Snapshot", "document_json")
 
 THEMES: Final[tuple[ThemeName, ...]] = get_args(ThemeName)
 LIGHT, DARK = THEMES
@@ -34,29 +34,29 @@ class Chart(Protocol):
         """Return the picture's numbers in words."""
 
 
-Cast = Mapping[str, Any]
+Charts = Mapping[str, Any]
 """Charts by name, each a `Chart` with an ``update`` of its own."""
 Property = tuple[str, str]
 """Name of a model in the page, and of one of its properties."""
 Snapshot = dict[Property, int]
-"""Numbers of the values (for the data of a source: of the group of columns) on the tape."""
+"""Numbers of the values (for the data of a source: of the group of columns) in the frame store."""
 
 
-class Stage:
+class PropertyRecorder:
     """The same charts twice, light and dark, and a record of what every update changed.
 
     Parameters
     ----------
     build
         Makes the charts in a theme.
-    tape
+    frames
         Takes the values.
     prefix
-        Of the models' names in the page, so that several stages do not get into each other's way.
+        Of the models' names in the page, which keeps several recorders apart.
 
     Attributes
     ----------
-    casts
+    charts
         The charts by theme and name.
     documents
         The charts as they were built, as Bokeh's JSON by theme; both name their models alike.
@@ -64,25 +64,25 @@ class Stage:
         Name of the model that is a chart's root, by the chart's name.
     """
 
-    def __init__(self, build: Callable[[ThemeName], Cast], tape: Tape, prefix: str) -> None:
-        self._tape = tape
-        self.casts: dict[ThemeName, Cast] = {theme: build(theme) for theme in THEMES}
+    def __init__(self, build: Callable[[ThemeName], Charts], frames: FrameStore, prefix: str) -> None:
+        self._frames = frames
+        self.charts: dict[ThemeName, Charts] = {theme: build(theme) for theme in THEMES}
         self.documents: dict[ThemeName, Any] = {}
         self._models: dict[ThemeName, dict[str, Model]] = {}
         self._built: dict[ThemeName, dict[Property, Any]] = {}
         self._columns: dict[str, tuple[str, ...]] = {}
         self._changed: dict[Property, None] = {}
         self._now: Snapshot = {}
-        for theme, cast in self.casts.items():
-            self._open(theme, cast, prefix)
+        for theme, drawn in self.charts.items():
+            self._open(theme, drawn, prefix)
         if self._kinds(LIGHT) != self._kinds(DARK):
             raise TypeError("a chart has other parts in the dark theme: it cannot change its theme in a page")
         by_model = {model.id: name for name, model in self._models[LIGHT].items()}
-        self.roots = {name: by_model[chart.root.id] for name, chart in self.casts[LIGHT].items()}
+        self.roots = {name: by_model[chart.root.id] for name, chart in self.charts[LIGHT].items()}
 
-    def _open(self, theme: ThemeName, cast: Cast, prefix: str) -> None:
+    def _open(self, theme: ThemeName, drawn: Charts, prefix: str) -> None:
         document = Document()
-        for chart in cast.values():
+        for chart in drawn.values():
             document.add_root(chart.root)
         self.documents[theme], names = document_json(document, prefix)
         self._models[theme] = {names[one.id]: one for one in document.models if one.id in names}
@@ -122,11 +122,11 @@ class Stage:
         name, attribute = which
         if attribute != "data" or not isinstance(self._models[LIGHT][name], ColumnDataSource):
             try:
-                return self._tape.value(light, dark)
+                return self._frames.value(light, dark)
             except TypeError:
                 raise TypeError(f"{self._models[LIGHT][name]}.{attribute} cannot be replayed in a page") from None
         names = self._columns.setdefault(name, tuple(light))
-        return self._tape.group([self._tape.column(light[one], dark[one]) for one in names])
+        return self._frames.group([self._frames.column(light[one], dark[one]) for one in names])
 
 
 def _detached(value: Any) -> Any:

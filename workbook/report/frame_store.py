@@ -1,4 +1,4 @@
-"""A tape: everything that a page shows at its positions, with each distinct value and column stored once.
+"""Frame store: everything that a page shows at its positions, with each distinct value and column stored once.
 
 Neighbouring positions differ in little. A column is therefore runs over a table of values (the same value again, or
 the next ones in the table), a data source is a list of columns, a frame is a list of both; and all of them are
@@ -15,7 +15,7 @@ import numpy as np
 
 from workbook.lib.errors import BadInput
 
-__all__ = ("Tape",)
+__all__ = ("FrameStore",)
 
 
 class _Numbered:
@@ -33,7 +33,7 @@ class _Numbered:
         return found
 
 
-class Tape:
+class FrameStore:
     """Collects values, columns, groups of columns and frames."""
 
     def __init__(self) -> None:

@@ -13,8 +13,8 @@ from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
 
 from . import outcome_text as words
-from .bokeh_recorder import Cast, Snapshot, Stage
-from .frame_store import Tape
+from .bokeh_recorder import Charts, PropertyRecorder, Snapshot
+from .frame_store import FrameStore
 from .positions import Axis, Detail, Grid
 from .walkthrough import Step
 
@@ -62,13 +62,13 @@ class _Recorder:
     """Plays scenarios and takes down everything that a page shows of them."""
 
     def __init__(self, name: str) -> None:
-        self.tape = Tape()
+        self.frames = FrameStore()
         self._charts: dict[ThemeName, OutcomeCharts] = {}
-        self.stage = Stage(self._build, self.tape, f"{name}-")
+        self.recorder = PropertyRecorder(self._build, self.frames, f"{name}-")
         self._written: dict[tuple[Scenario, str], tuple[list[str], list[str]]] = {}
         self.taken: list[tuple[Snapshot, list[int]]] = []
 
-    def _build(self, theme: ThemeName) -> Cast:
+    def _build(self, theme: ThemeName) -> Charts:
         self._charts[theme] = OutcomeCharts(theme=theme)
         return self._charts[theme].by_name
 
@@ -82,9 +82,9 @@ class _Recorder:
     def take(self, scenario: Scenario, rules: RuleSet | str) -> int:
         """Play one scenario; return the number of what was taken."""
         shown = self._words(self._play(scenario, rules))
-        parts = [self.tape.value(shown[name]) for name in _WORDS]
-        parts += [self.tape.column(shown[name]) for name in LINES]
-        self.taken.append((self.stage.snapshot(), parts))
+        parts = [self.frames.value(shown[name]) for name in _WORDS]
+        parts += [self.frames.column(shown[name]) for name in LINES]
+        self.taken.append((self.recorder.snapshot(), parts))
         return len(self.taken) - 1
 
     def words_of(self, scenario: Scenario, rules: RuleSet | str) -> dict[str, Any]:
@@ -114,21 +114,21 @@ class _Recorder:
         }
 
     def plain(self) -> dict[str, Any]:
-        """Return the tape, the frames in the order in which they were taken, and what a frame is made of."""
+        """Return the stored values, the frames in the order in which they were taken, and what a frame is made of."""
         tracked = sorted({which for snapshot, _ in self.taken for which in snapshot})
-        built = {which: self.stage.as_built(which) for which in tracked}
+        built = {which: self.recorder.as_built(which) for which in tracked}
         frames = [
-            self.tape.frame([*(snapshot.get(which, built[which]) for which in tracked), *parts])
+            self.frames.frame([*(snapshot.get(which, built[which]) for which in tracked), *parts])
             for snapshot, parts in self.taken
         ]
         return {
-            "documents": self.stage.documents,
-            "roots": self.stage.roots,
-            "tracked": [[name, attribute, self.stage.columns((name, attribute))] for name, attribute in tracked],
+            "documents": self.recorder.documents,
+            "roots": self.recorder.roots,
+            "tracked": [[name, attribute, self.recorder.columns((name, attribute))] for name, attribute in tracked],
             "words": list(_WORDS),
             "lines": [[name, JOINED.get(name, "\n")] for name in LINES],
             "shown": frames,
-            **self.tape.plain(),
+            **self.frames.plain(),
         }
 
 

@@ -11,7 +11,7 @@ from workbook.lib.size import format_size
 
 from .page import how, page, top
 from .panel import panel
-from .walkthrough import Step, story_of_preset, story_of_scenario
+from .walkthrough import Step, steps_of_preset, story_of_scenario
 
 __all__ = ("preset_page", "read_state", "scenario_page")
 
@@ -24,7 +24,7 @@ def preset_page(name: str, *, command: str = "", title: str = "") -> tuple[str, 
     BadInput
         There is no such preset.
     """
-    story = story_of_preset(name)
+    story = steps_of_preset(name)
     preset = PRESETS[name]
     together = story[0].title == preset.title.rpartition(": ")[2] and len(story) > 1
     heading = f"{preset.title.partition(': ')[0]}: {_devices(preset.scenario)}" if together else preset.title

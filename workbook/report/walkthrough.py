@@ -10,7 +10,7 @@ from workbook.lib.explore.presets import PRESETS
 from workbook.lib.rules import RuleSet
 from workbook.lib.scenario import Scenario
 
-__all__ = ("Step", "story_of_preset", "story_of_scenario")
+__all__ = ("Step", "steps_of_preset", "story_of_scenario")
 
 _MAIL: Final = {
     "cover-letter": "0",
@@ -41,7 +41,7 @@ class Step:
     evidence: str = ""
 
 
-def story_of_preset(name: str) -> tuple[Step, ...]:
+def steps_of_preset(name: str) -> tuple[Step, ...]:
     """Return the preset and those that go on from it (``name-...``); of a lone preset, its own actions.
 
     Raises

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workbook.lib.errors import BadInput
 
-__all__ = ("check_writable", "write_whole")
+__all__ = ("check_writable", "write_atomically")
 
 
 def check_writable(path: Path) -> None:
@@ -23,7 +23,7 @@ def check_writable(path: Path) -> None:
         raise BadInput(f"{path.parent} is not a folder: give a file in a folder that exists")
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace a file in one step, or leave it as it was; text is written as UTF-8.
 
     Raises

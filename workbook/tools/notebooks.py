@@ -18,7 +18,7 @@ from nbclient.exceptions import CellExecutionError
 from workbook.data import NOTEBOOKS
 from workbook.lib.errors import BadInput
 
-from .atomic_write import write_whole
+from .atomic_write import write_atomically
 
 __all__ = ("run", "strip")
 
@@ -70,7 +70,7 @@ def run(path: Path) -> None:
     ).execute()
     strip(notebook)
     nbformat.validate(notebook)
-    write_whole(path, nbformat.writes(notebook) + "\n")
+    write_atomically(path, nbformat.writes(notebook) + "\n")
 
 
 def _read(path: Path) -> Any:

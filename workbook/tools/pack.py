@@ -8,7 +8,7 @@ from pathlib import Path
 from workbook.lib.errors import BadInput
 from workbook.recordings.files import ARCHIVE_SUFFIX, pack, read_all
 
-from .atomic_write import write_whole
+from .atomic_write import write_atomically
 
 __all__ = ("main",)
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workb
             raise BadInput(f"{options.archive} is no name for an archive: give one that ends in {ARCHIVE_SUFFIX}")
         recordings = [recording for _, recording in read_all(options.paths)]
         packed = pack(recordings)
-        write_whole(options.archive, packed)
+        write_atomically(options.archive, packed)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2

@@ -26,7 +26,7 @@ from workbook.live.progress_bar import progress_bar
 from workbook.live.qemu.binary import OLDEST_VERSION
 from workbook.live.qemu.process import without_harness
 from workbook.live.qemu.recorder import DEFAULT_TIMEOUT, QemuBinary, find_qemu, play, usable_accel
-from workbook.tools.atomic_write import write_whole
+from workbook.tools.atomic_write import write_atomically
 
 from .random_lines import KINDS, kinds_of, lines
 from .random_vms import Sketch, sketches
@@ -68,7 +68,7 @@ class Finding:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.json"
         about = f"the model differed in step {first.step}, {first.field}"
-        write_whole(path, json.dumps({**self.recording, "name": name, "about": about}, indent=1) + "\n")
+        write_atomically(path, json.dumps({**self.recording, "name": name, "about": about}, indent=1) + "\n")
         return path
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import workbook.lib.qemu_args
-from workbook.tools.atomic_write import write_whole
+from workbook.tools.atomic_write import write_atomically
 
 from .binary import find_qemu
 
@@ -233,7 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = [sys.executable, "-m", "ruff", "format", "-q", "--line-length", "120", "-"]
     text = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout  # noqa: S603 - this Python's own formatter
     if given.write:
-        write_whole(_TARGET, text)
+        write_atomically(_TARGET, text)
         return 0
     same = _TARGET.exists() and _TARGET.read_text() == text
     print(f"{_TARGET.name} is {'' if same else 'not '}what QEMU {version} says")

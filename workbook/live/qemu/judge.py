@@ -5,10 +5,10 @@ from workbook.lib.qemu_args.words import split_words
 from workbook.lib.recording import Observation, compare, predict
 from workbook.lib.recording.format import View
 
-__all__ = ("beside_the_model",)
+__all__ = ("compare_with_model",)
 
 
-def beside_the_model(command_line: str) -> list[tuple[str, str]]:
+def compare_with_model(command_line: str) -> list[tuple[str, str]]:
     """Start a QEMU with `command_line` for a moment; return titled texts: what it showed, and the verdict.
 
     Raises

@@ -14,7 +14,7 @@ from workbook.lib.recording import Recording, RecordingJson, compare
 from workbook.lib.recording.compare import without_kvm
 from workbook.live.progress_bar import progress_bar
 from workbook.recordings.files import read_all
-from workbook.tools.atomic_write import write_whole
+from workbook.tools.atomic_write import write_atomically
 
 from .binary import OLDEST_VERSION, QemuBinary, find_qemu, usable_accel
 from .recorder import DEFAULT_TIMEOUT, play
@@ -78,7 +78,7 @@ def _replay(options: argparse.Namespace) -> int:
                 seconds += fresh["seconds"]
                 if options.record is not None:
                     name = f"{recording.name or label.partition('.')[0]}.json"
-                    write_whole(options.record / name, json.dumps(fresh, indent=1) + "\n")
+                    write_atomically(options.record / name, json.dumps(fresh, indent=1) + "\n")
                 if with_kvm:
                     differences = compare(recorded, fresh, both_ways=True)
                 else:
