@@ -172,9 +172,9 @@ def test_timeline_by_keyboard(shared: Page, explorer: Locator) -> None:
     handle.press("End")
     expect(sentence(explorer)).to_contain_text("6 of 500 memslots mapped")
     wait_until_drawn(shared, explorer, lambda now: now == before)
-    explorer.get_by_text("What every step did").click()
+    explorer.get_by_text("Details of every step").click()
     expect(explorer.get_by_role("cell", name="vm0: request 20 GiB")).to_be_visible()
-    explorer.get_by_text("What every step did").click()
+    explorer.get_by_text("Details of every step").click()
 
 
 def test_compare(shared: Page, explorer: Locator) -> None:

@@ -24,7 +24,7 @@ __all__ = ("OutcomeView",)
 Theme = Literal["light", "dark"]
 _TABS: Final = ("Why", "Events", "info mtree", "info mtree -f", "Command line", "libvirt XML", "Numbers", "Save")
 MAX_LINES: Final = 300
-"""Lines of a text that are shown; a 1,024-slot tree is long and nobody reads its middle."""
+"""Lines of a text that are shown; a 1,024-slot tree is long and its middle is seldom read."""
 
 
 class OutcomeView(widgets.VBox):
@@ -105,7 +105,7 @@ class OutcomeView(widgets.VBox):
 
     def _button(self, advice: Advice) -> widgets.Button:
         button = widgets.Button(
-            description=f"Try: {advice.text}", layout=widgets.Layout(width="auto"), tooltip="Make this change"
+            description=f"Try: {advice.text}", layout=widgets.Layout(width="auto"), tooltip="Apply this change"
         )
         apply = self._apply
         assert apply is not None
@@ -113,7 +113,7 @@ class OutcomeView(widgets.VBox):
         return button
 
     def _show_tab(self, _change: object) -> None:
-        """Fill the visible tab only: the others cost time and nobody sees them."""
+        """Fill the visible tab only: filling hidden ones would only take time."""
         if self.outcome is None:
             return
         name = list(self._texts)[self._tabs.selected_index or 0]
@@ -124,7 +124,7 @@ class OutcomeView(widgets.VBox):
             devices = outcome.layout.devices if outcome.layout else ()
             decisions = [self.trace.html(one.decision, title=one.id) for one in devices if one.type == "virtio-mem"]
             refused = self.trace.reason(outcome.problem.reason) if outcome.problem else ""
-            return refused + "".join(decisions) or _text(["Nothing was decided: the words above say why."])
+            return refused + "".join(decisions) or _text(["No decision was made: see the message above."])
         if name == "Events":
             return _text(_events(outcome))
         if name == "info mtree":
@@ -175,7 +175,7 @@ def _deciding_line(outcome: Outcome) -> str:
 def _notice(outcome: Outcome) -> str:
     """Return the refusal or the warnings, as an alert that screen readers announce."""
     if outcome.problem:
-        who = "QEMU refuses" if outcome.problem.by_qemu else "This cannot be"
+        who = "QEMU refuses" if outcome.problem.by_qemu else "Invalid scenario"
         advice = f"<br><b>What to do:</b> {html.escape(outcome.problem.advice)}" if outcome.problem.advice else ""
         return _box("#b3261e", f"<b>{who}:</b> {html.escape(outcome.problem.message)}{advice}")
     warnings = outcome.layout.warnings if outcome.layout else ()
@@ -185,7 +185,7 @@ def _notice(outcome: Outcome) -> str:
 def _events(outcome: Outcome) -> list[str]:
     """Return what memory listeners (KVM, vhost) were told by the last action."""
     if not outcome.steps:
-        return ["QEMU does not start: nobody is told anything."]
+        return ["QEMU does not start: no listener callbacks."]
     step = outcome.steps[-1]
     changes = step.before.changes(step.layout) if step.before else ()
     return [f"{step.title}:", *events_in_words(changes).splitlines()]
@@ -209,8 +209,8 @@ def _links(outcome: Outcome) -> str:
         for name, text in files.items()
     ]
     notes = (
-        "Command line and domain are the VM before anything happened to it; what did is in scenario.json.",
-        "Pictures: the buttons PNG and SVG beside each.",
+        "Command line and domain describe the VM at its start; scenario.json also has the actions since.",
+        "Pictures: use the PNG and SVG buttons of each chart.",
     )
     return f"<ul>{''.join(items)}</ul>{''.join(f'<p>{note}</p>' for note in notes)}"
 

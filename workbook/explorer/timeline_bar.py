@@ -30,7 +30,7 @@ class TimelineBar(widgets.VBox):
         self._slider = self._slider_to(0)
         self._title = widgets.HTML(layout=widgets.Layout(flex="0 0 auto", min_width="200px", margin="2px 0 2px 14px"))
         self._table = styled(widgets.HTML(), "table")
-        self._details = widgets.Accordion(children=[self._table], titles=["What every step did"])
+        self._details = widgets.Accordion(children=[self._table], titles=["Details of every step"])
         self._details.observe(lambda _change: self._show_table(), "selected_index")
         # not linked in the browser: two widgets that answer each other there undo a quick second move
         self._play.observe(self._on_play, "value")

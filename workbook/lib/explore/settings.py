@@ -407,7 +407,7 @@ _ALL: Final = (
         group="sliders",
         upper_limit="device_size",
         is_event=True,
-        help="what the guest is asked to plug (requested-size)",
+        help="requested-size: the amount of memory that the guest is asked to plug",
     ),
     Setting(
         "block_size",
@@ -424,7 +424,7 @@ _ALL: Final = (
         "count",
         *_device_field("max_memslots", lambda value: value or 0),
         per_device=True,
-        help="the user's limit in the RFC series; 0 is automatic",
+        help="0 is automatic; RFC series only",
     ),
     Setting(
         "devices",
@@ -484,7 +484,7 @@ _ALL: Final = (
             *((f"{one:,}", one) for one in VHOST_LIMITS),
         ),
         group="sliders",
-        help="what a vhost-user back end reports",
+        help="limit that a vhost-user back end reports",
     ),
     Setting(
         "vhost_place",
@@ -500,15 +500,20 @@ _ALL: Final = (
         "smm", "SMM (two address spaces)", "flag", *_field("smm"), group="host", help="KVM keeps every memslot twice"
     ),
     Setting(
-        "tdp_mmu", "TDP MMU", "flag", *_field("tdp_mmu"), group="host", help="rmap and write tracking only when needed"
+        "tdp_mmu",
+        "EPT/NPT with TDP MMU",
+        "flag",
+        *_field("tdp_mmu"),
+        group="host",
+        help="default since Linux 5.15: rmap and write tracking only when needed",
     ),
     Setting(
         "nested",
-        "Nested guests",
+        "A nested guest has run",
         "flag",
         *_field("nested"),
         group="host",
-        help="needs rmap and write tracking after all",
+        help="KVM then keeps rmap and write tracking for every memslot",
     ),
 )
 SETTINGS: Final[dict[str, Setting]] = {one.name: one for one in _ALL}
