@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from conftest import ARGUMENTS, NAMES, jupyterlab
+from browser_session import ARGUMENTS, NAMES, jupyterlab
 from lab_page import explorer_in, open_notebook, put_notebook
 from playwright.sync_api import Locator, Page, sync_playwright
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import watched_page
+from browser_session import watched_page
 from lab_page import explorer_in, open_notebook, pixels, put_notebook, wait_until_drawn
 from playwright.sync_api import Browser, Locator, Page, expect
 
