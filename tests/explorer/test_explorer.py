@@ -506,15 +506,15 @@ def test_a_strange_vm_is_shown(shared: Explorer, text: str) -> None:
     click(explorer.buttons["undo"])
 
 
-def test_a_refused_vm_shows_the_refusal_and_nothing_else(shared: Explorer) -> None:
-    """Where QEMU refuses, its words and advice are an alert, no old memslot is drawn, and advice is a button."""
+def test_a_refused_vm_shows_the_refusal_over_the_last_map(shared: Explorer) -> None:
+    """Where QEMU refuses, its words and advice are an alert, the last map stays, greyed, and advice is a button."""
     explorer = shown(shared, "cover-letter-20g")
     explorer._preset.value = "vhost-after"
     notice = explorer.view._notice.value
     assert notice.startswith("<div role='alert'")
     assert LONG_REFUSAL in notice
     assert "What to do:" in notice
-    assert explorer.view.charts.memory_map.sources["slots"].data["left"].size == 0
+    assert "memslots-stale" in explorer.view.figure._dom_classes
     assert "QEMU does not start" in explorer.view._summary.value
     assert "why it is refused" in explorer.view._texts["Why"].value
     assert ">509</td>" in explorer.view._texts["Why"].value

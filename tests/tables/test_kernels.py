@@ -53,6 +53,6 @@ def test_hosts_are_all_there() -> None:
 
 def test_one_command_prints_all(capsys: pytest.CaptureFixture[str]) -> None:
     """The command prints the three tables."""
-    assert main() == 0
+    assert main([]) == 0
     printed = capsys.readouterr().out
     assert all(repr(table) in printed for table in (kernel_table(), host_table(), merged_series_table()))

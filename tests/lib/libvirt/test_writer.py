@@ -227,10 +227,10 @@ def _outcome(make: Callable[[], Machine]) -> object:
         return refusal.message
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", sorted(name for name, one in PRESETS.items() if one.scenario.chipset in ("pc", "q35")))
 @pytest.mark.parametrize("limit", [None, 0, 64, 4096])
 def test_presets_make_machines(name: str, limit: int | None) -> None:
-    """Every preset's XML is one that libvirt takes; its machine decides as the preset does in libvirt's order."""
+    """The XML of every preset of a PC is one that libvirt takes; its machine decides as the preset does in libvirt's order."""
     scenario = SETTINGS["vhost_slots"].put(replace(PRESETS[name].scenario, actions=()), limit, None)
     if limit is not None:
         scenario = SETTINGS["vhost_place"].put(scenario, "after", None)

@@ -243,7 +243,8 @@ def test_p6(rules: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "block"), [(4 * KiB, 2 * MiB), (2 * MiB, 2 * MiB), (GiB, GiB), (64 * KiB, MiB), (512 * MiB, 512 * MiB)]
+    ("page", "block"),
+    [(4 * KiB, 2 * MiB), (2 * MiB, 2 * MiB), (GiB, GiB), (64 * KiB, 512 * MiB), (512 * MiB, 512 * MiB)],
 )
 def test_default_block_size(page: int, block: int) -> None:
     """Base pages: the transparent huge page; otherwise the page size, at least 1 MiB."""

@@ -376,7 +376,7 @@ NOT_MODELLED = (
     ("-M virt", "machine type 'virt' is not modelled"),
     ("-accel whpx", "accelerator 'whpx' is not modelled: known are kvm, tcg and qtest"),
     ("-readconfig vm.conf", "-readconfig vm.conf: the file cannot be opened from here"),
-    ("qemu-system-aarch64 -m 2G", "program 'qemu-system-aarch64' is not modelled"),
+    ("qemu-system-riscv64 -m 2G", "program 'qemu-system-riscv64' is not modelled"),
     (
         "-object memory-backend-epc,id=e,size=1G",
         "object 'memory-backend-epc' is not modelled: SGX memory",

@@ -144,7 +144,7 @@ PRESETS: Final[dict[str, Preset]] = {
             host=Host(page_size=64 * KiB),
             backends=(MemoryBackend(id="mem0", size=256 * GiB, page_size=64 * KiB),),
         ),
-        "blocks of 512 MiB, two for a memslot: KVM keeps no arrays for memslots on arm64, the gain is exposure",
+        "large blocks, two for a memslot: KVM keeps no arrays for memslots on arm64, the gain is exposure",
         "hw/arm/virt.c, hw/virtio/virtio-mem.c (QEMU 10.2)",
     ),
     "kubevirt-dpdk": Preset(
