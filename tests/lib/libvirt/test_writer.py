@@ -230,7 +230,7 @@ def _outcome(make: Callable[[], Machine]) -> object:
 @pytest.mark.parametrize("name", sorted(name for name, one in PRESETS.items() if one.scenario.chipset in ("pc", "q35")))
 @pytest.mark.parametrize("limit", [None, 0, 64, 4096])
 def test_presets_make_machines(name: str, limit: int | None) -> None:
-    """The XML of every preset of a PC is one that libvirt takes; its machine decides as the preset does in libvirt's order."""
+    """libvirt takes the XML of every preset of a PC; its machine decides as the preset does in libvirt's order."""
     scenario = SETTINGS["vhost_slots"].put(replace(PRESETS[name].scenario, actions=()), limit, None)
     if limit is not None:
         scenario = SETTINGS["vhost_place"].put(scenario, "after", None)
