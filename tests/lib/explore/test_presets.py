@@ -48,7 +48,7 @@ def test_every_preset_plays(name: str) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_number_of_a_sentence_is_true(name: str) -> None:
     """A number of memslots, a limit or a size in what a preset says it shows is one that the model gives."""
-    said = re.findall(r"\d+ [GT]iB|\d+", re.sub(r"\([^)]*\)", "", PRESETS[name].shows))
+    said = re.findall(r"\b\d+ [GT]iB|\b\d+", re.sub(r"\([^)]*\)", "", PRESETS[name].shows))
     assert set(said) <= facts(name)
 
 
