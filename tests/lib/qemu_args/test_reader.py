@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from strategies import scenarios
 
+from workbook.lib.actions import Start
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.machine.machine import Machine
 from workbook.lib.qemu_args.reader import read_argv, write_argv
 from workbook.lib.qemu_args.syntax import split_keyval, split_opts, strtoll
 from workbook.lib.qemu_args.words import split_words
+from workbook.lib.recording import Recording, Step, predicted
 from workbook.lib.rules import get
 from workbook.lib.scenario import Dimm, PciDevice, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB
@@ -557,6 +559,23 @@ def test_beyond_the_device() -> None:
     vm = Machine.from_qemu_args(f"{VMEM},requested-size=5G")
     with pytest.raises(Refusal, match=r"'requested-size' cannot exceed the memory backend size\(0x100000000\)"):
         vm.request_size("v", 6 * GiB)
+
+
+def test_what_is_refused_in_its_place() -> None:
+    """An unknown property is refused when its device is made: a device before it that does not fit is refused first."""
+    line = (
+        "-accel tcg -m 1G,maxmem=3G "
+        "-object memory-backend-ram,id=a,size=512M -object memory-backend-ram,id=b,size=512M "
+        "-device pc-dimm,memdev=a -device virtio-mem-pci,memdev=b,requested_size=0"
+    )
+    with pytest.raises(Refusal, match="no slots where allocated"):
+        Machine.from_qemu_args(line)
+    played = Recording(qemu_version="10.0.2", accel="tcg", argv=("qemu", *line.split()), steps=(Step(action=Start()),))
+    (step,) = predicted(played).steps
+    assert step.observation is not None
+    assert "no slots where allocated" in str(step.observation.error)
+    with pytest.raises(Refusal, match="requested_size' not found"):
+        Machine.from_qemu_args(line.replace("maxmem=3G", "maxmem=3G,slots=1"))
 
 
 # -- the way back -----------------------------------------------------------------------------------------------------

@@ -207,7 +207,7 @@ class Machine:
             scenario = replace(scenario, kvm_slots=kvm_slots)
         if smm is not None:
             scenario = replace(scenario, smm=smm)
-        machine = cls._of_line(replace(line, scenario=scenario), rules, slots)
+        machine = cls.of_command_line(replace(line, scenario=scenario), rules, slots)
         machine.read_as = "a QEMU command line"
         return machine
 
@@ -244,14 +244,20 @@ class Machine:
         """
         slots = resolve_slots(vhost_slots)
         pasted = read_text(text, rules=rules, host=host, vhost_slots=slots, files=files)
-        machine = cls._of_line(pasted.line, pasted.rules, slots)
+        machine = cls.of_command_line(pasted.line, pasted.rules, slots)
         machine.read_as = pasted.read_as
         machine.read_notes += play_commands(machine, pasted.commands)
         return machine
 
     @classmethod
-    def _of_line(cls, line: CommandLine, rules: RuleSet, vhost_slots: Mapping[str, int | None]) -> "Machine":
-        """Bring a command line to life; what QEMU refuses after the devices before it is raised then."""
+    def of_command_line(cls, line: CommandLine, rules: RuleSet, vhost_slots: Mapping[str, int | None]) -> "Machine":
+        """Bring a command line that was read to life, device by device.
+
+        Raises
+        ------
+        BadInput, Refusal
+            What stops QEMU first: a device of the scenario, else `CommandLine.failure` in its place behind them.
+        """
         machine = cls(replace(line.scenario, rules=rules.name), rules, vhost_slots=vhost_slots, printed=line.warnings)
         if line.failure is not None:
             raise line.failure
@@ -288,7 +294,7 @@ class Machine:
         scenario = line.scenario
         if kvm_slots is not None:
             scenario = replace(scenario, kvm_slots=kvm_slots)
-        machine = cls._of_line(replace(line, scenario=scenario), rules, slots)
+        machine = cls.of_command_line(replace(line, scenario=scenario), rules, slots)
         machine.read_as = "libvirt domain XML"
         return machine
 

@@ -344,10 +344,21 @@ class Recording:
         BadInput, Refusal
             The command line cannot be read, or QEMU refuses it.
         """
-        scenario = cmdline.read_argv(self.argv, rules=rules, vhost_slots=self.vhost_backends)
+        return cmdline.scenario_of(self.command_line(rules))
+
+    def command_line(self, rules: RuleSet) -> cmdline.CommandLine:
+        """Return the command line as it was read, with the actions of `scenario`; what QEMU refuses is a value in it.
+
+        Raises
+        ------
+        BadInput, Refusal
+            The command line cannot be read, or QEMU refuses it before it makes the board.
+        """
+        line = cmdline.read_command_line(self.argv, rules=rules, vhost_slots=self.vhost_backends)
+        scenario = line.scenario
         played = tuple(step.action for step in self.steps if not isinstance(step.action, Start))
         built_without_displays = "RFC series" in self.qemu_version
-        return replace(
+        scenario = replace(
             scenario,
             accel="kvm" if self.accel == "kvm" else scenario.accel,
             kvm_slots=self.kvm_memslots_faked or scenario.kvm_slots,
@@ -359,6 +370,7 @@ class Recording:
             fixtures=() if built_without_displays else scenario.fixtures,
             actions=() if any(step.side for step in self.steps) else played,
         )
+        return replace(line, scenario=scenario)
 
 
 def _read_step(data: object, name: str, observations: bool) -> Step:

@@ -131,10 +131,11 @@ class _Player:
         return Observation(response=None if answer is None else str(answer))
 
     def _start(self, step: Step) -> Machine:
-        scenario = replace(self._recording.scenario(self.rules), actions=())
+        line = self._recording.command_line(self.rules)
+        scenario = replace(line.scenario, actions=())
         if step.side == "source":
             scenario = _source_scenario(scenario, step)
-        return Machine(scenario, self.rules, vhost_slots=self._recording.vhost_backends)
+        return Machine.of_command_line(replace(line, scenario=scenario), self.rules, self._recording.vhost_backends)
 
     def _migrate(self, action: Action) -> None:
         """Without a destination a migration stays active until it is cancelled."""
