@@ -9,7 +9,7 @@
         └── Abort     QEMU dies (``abort()``): `message` is what it leaves on stderr
 """
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 __all__ = ("Abort", "BadInput", "BadValue", "ReasonStep", "Refusal", "WorkbookError")
 
@@ -62,7 +62,7 @@ class Refusal(WorkbookError):
     before
         Lines that QEMU has printed before, about other options.
     who
-        The program that refuses: a domain can be refused by libvirt before any QEMU starts.
+        The program that refuses: ``QEMU``, ``libvirt`` (before any QEMU starts), or another VMM.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Refusal(WorkbookError):
         where: str = "",
         warnings: tuple[str, ...] = (),
         before: tuple[str, ...] = (),
-        who: Literal["QEMU", "libvirt"] = "QEMU",
+        who: str = "QEMU",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -85,7 +85,7 @@ class Refusal(WorkbookError):
         self.where = where
         self.warnings = warnings
         self.before = before
-        self.who: Literal["QEMU", "libvirt"] = who
+        self.who = who
 
     @property
     def stderr(self) -> str:

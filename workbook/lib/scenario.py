@@ -49,6 +49,7 @@ _VIRTIO_MEM_RANGES: Final = {
     "node": U32,
     "max_memslots": 0xFFFF,
     "memslots": 0xFFFF,
+    "slot_size": U64,
 }
 
 
@@ -124,6 +125,8 @@ class VirtioMem:
         RFC series: the user's limit, 0 for automatic; None where not given (the machine type decides).
     memslots
         Series 2021 v1: the user's number of memslots.
+    slot_size
+        Firecracker: bytes of a memslot (``slot_size_mib``); 0: its default.
     transport
         ``virtio-mem-pci``, or s390x's ``virtio-mem-ccw``.
     dynamic_memslots
@@ -139,6 +142,7 @@ class VirtioMem:
     node: int = 0
     max_memslots: int | None = None
     memslots: int | None = None
+    slot_size: int = 0
     dynamic_memslots: bool | None = None
     unplugged_inaccessible: Literal["auto", "on", "off"] | None = None
     prealloc: bool = False

@@ -11,6 +11,7 @@ from workbook.lib.libvirt.writer import write_domain
 from workbook.lib.machine.snapshot import Layout
 from workbook.lib.qemu_args.reader import write_argv
 from workbook.lib.rules import RuleSet, get
+from workbook.lib.rules.monitors import Monitor
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
 
@@ -89,13 +90,19 @@ class Outcome:
     def cost(self) -> KvmCost:
         """KVM's metadata for the memslots that are mapped now."""
         sizes = self.layout.memslot_sizes if self.layout and self.scenario.accel == "kvm" else ()
-        return kvm_host(self.scenario).metadata(sizes)
+        return self._host.metadata(sizes)
 
     @cached_property
     def single_cost(self) -> KvmCost:
         """KVM's metadata if every memory device were one memslot, mapped as a whole: what ``single`` would cost."""
         sizes = [one.size for one in self.layout.devices] if self.layout and self.scenario.accel == "kvm" else []
-        return kvm_host(self.scenario).metadata(sizes)
+        return self._host.metadata(sizes)
+
+    @property
+    def _host(self) -> KvmHost:
+        """The host; the monitors beside QEMU have no second address space for SMM."""
+        host = kvm_host(self.scenario)
+        return replace(host, smm=False) if isinstance(self.rules, Monitor) else host
 
     @cached_property
     def single(self) -> "Outcome":

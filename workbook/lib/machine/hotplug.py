@@ -15,12 +15,14 @@ from workbook.lib.boards.pc import TARGET_PAGE
 from workbook.lib.consumers.vfio import DMA_ENTRY_LIMIT, MEMSLOTS_WITHOUT_KVM, VfioContainer
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE, VhostBackend
 from workbook.lib.consumers.vhost_device import PluggedVhost
-from workbook.lib.errors import Refusal
+from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.rules.base import Budget, Decision
+from workbook.lib.rules.monitors import Monitor
 from workbook.lib.scenario import Device, Dimm, MemoryBackend, Nvdimm, Pmem, VfioDevice, VhostDevice, VirtioMem
 
 from . import placement, realize
 from .memory_device import MemoryDevice, memory_of, ram_region
+from .monitor_device import plug_into_monitor
 from .parts import MachineParts
 from .virtio_mem import USABLE_EXTENT_ARM, USABLE_EXTENT_X86, VirtioMemDevice
 
@@ -78,6 +80,11 @@ def plug(machine: MachineParts, spec: Device, *, hotplugged: bool) -> None:
         raise Refusal(f"Duplicate ID '{spec.id}' for device", "give every device its own id")
     if isinstance(spec, VhostDevice):
         _plug_vhost(machine, spec)
+    elif isinstance(machine.rules, Monitor):
+        if isinstance(spec, VfioDevice):
+            raise BadInput(f"VFIO devices are modelled with QEMU, not with {machine.rules.program}: leave it out")
+        plug_into_monitor(machine, machine.rules, spec)
+        machine.consumers.commit()
     elif isinstance(spec, VfioDevice):
         _plug_vfio(machine, spec)
     else:

@@ -46,6 +46,7 @@ from workbook.lib.notes import Note
 from workbook.lib.qemu_args import CommandLine, read_command_line, reader as cmdline
 from workbook.lib.rules import DEFAULT, get
 from workbook.lib.rules.base import Budget, RuleSet
+from workbook.lib.rules.monitors import Monitor
 from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
 
 from . import hotplug
@@ -54,6 +55,7 @@ from .from_text import play_commands, read_text
 from .hints import hints
 from .memory_device import MemoryDevice
 from .memslots import MemslotConsumers
+from .monitor_device import monitor_notes
 from .properties import refusal_of_property, requested_size_of
 from .snapshot import Layout, snapshot
 from .virtio_mem import BlockState, RequestType, Response, VirtioMemDevice, check_bytes
@@ -126,7 +128,7 @@ class Machine:
         self.rules = get(rules if rules is not None else scenario.rules)
         if self.rules.is_release and scenario.machine_version and is_pc(scenario):
             self.rules.qemu.check_machine(scenario.chipset, scenario.machine_version)
-        self.board = board_layout(scenario)
+        self.board = self.rules.layout(scenario) if isinstance(self.rules, Monitor) else board_layout(scenario)
         self.bus = DeviceMemoryBus(self.board, self.rules)
         self.backends: dict[str, MemoryBackend] = {}
         self.warnings: list[str] = list(printed)
@@ -309,7 +311,8 @@ class Machine:
     @property
     def notes(self) -> tuple[Note, ...]:
         """What was assumed, passed over or not modelled in the input, and hints about the VM as it is now."""
-        return (*self.read_notes, *hints(self))
+        passed_over = monitor_notes(self, self.rules) if isinstance(self.rules, Monitor) else ()
+        return (*self.read_notes, *(Note("passed over", one) for one in passed_over), *hints(self))
 
     # -- what it looks like ---------------------------------------------------------------------------------------
 
@@ -548,29 +551,35 @@ class Machine:
         missing = device.requested_size - device.size
         if missing > 0:
             for start, end in _gaps(device):
-                if missing <= 0:
-                    break
-                step = min(missing, end - start)
                 room = self.consumers.dma_room()
-                if room is not None:
-                    # the driver goes on by blocks until the device is busy
-                    step = min(step, room * device.block_size)
-                self.plug(name, start, step)
-                missing -= step
+                # where DMA mappings run out the driver goes on by blocks until the device is busy
+                most = missing if room is None else min(missing, room * device.block_size)
+                stop = min(end, start + most)
+                for piece, size in self._requests(device, start, stop):
+                    self.plug(name, piece, size)
+                missing -= min(end - start, missing)
             return
         for start, end in reversed(list(device.plugged.extents())):
-            if missing >= 0:
-                break
-            step = min(-missing, end - start)
-            self.unplug(name, end - step, step)
-            missing += step
+            first = max(start, end + missing)
+            for piece, size in self._requests(device, first, end):
+                self.unplug(name, piece, size)
+            missing += end - first
+
+    def _requests(self, device: VirtioMemDevice, start: int, end: int) -> list[tuple[int, int]]:
+        """Cut [start, end) into what one request each can ask for: (offset, size)."""
+        found = []
+        while start < end:
+            size = min(end - start, self.rules.answers.largest_request(device, start))
+            found.append((start, size))
+            start += size
+        return found
 
     def reset(self) -> None:
         """Reset the system: virtio-mem devices unplug everything, vhost devices stop."""
 
         def reset_memory() -> None:
             for one in self.devices:
-                if one.virtio_mem:
+                if one.virtio_mem and self.rules.answers.unplugs_at_reset:
                     one.virtio_mem.start_driver()
                     one.virtio_mem.unplug_all(busy=self.migrating)
 

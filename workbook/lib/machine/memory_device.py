@@ -68,7 +68,7 @@ class MemoryDevice:
     @property
     def mapped(self) -> int:
         """Memslots that it uses now."""
-        return len(self.virtio_mem.mapped) if self.virtio_mem else 1
+        return self.virtio_mem.memslots if self.virtio_mem else 1
 
     def region(self, rules: RuleSet, base: int) -> MemoryRegion:
         """Return what the device puts into the device-memory container that starts at `base`."""
@@ -81,8 +81,11 @@ class MemoryDevice:
         else:
             # slots do not overlap, so their order is free: ascending is rendered fastest
             cut = replace(self.decision, limit=0, trace=())
-            aliases = _slot_aliases(self.ram, cut, rules.slot_name, unmergeable=rules.unmergeable)
-            slots = [aliases[index] for index in mapped]
+            if rules.joins_new_memslots and self.virtio_mem is not None:
+                slots = [_joined_alias(self.ram, cut, rules.slot_name, *one) for one in self.virtio_mem.joined]
+            else:
+                aliases = _slot_aliases(self.ram, cut, rules.slot_name, unmergeable=rules.unmergeable)
+                slots = [aliases[index] for index in mapped]
             addr = self.addr - base
             self._shown = (mapped, MemoryRegion.container(rules.container_name, self.size, slots[::-1], addr=addr))
         return self._shown[1]
@@ -147,6 +150,12 @@ class _SlotAliases(dict[int, MemoryRegion]):
         alias = MemoryRegion.alias_of(self._ram, name, offset, size, addr=offset, unmergeable=self._unmergeable)
         self[index] = alias
         return alias
+
+
+def _joined_alias(ram: MemoryRegion, cut: Decision, slot_name: str, first: int, stop: int) -> MemoryRegion:
+    """Return one memslot for the pieces [first, stop)."""
+    offset, size = cut.offset(first), cut.total(range(first, stop))
+    return MemoryRegion.alias_of(ram, slot_name.format(first), offset, size, addr=offset, unmergeable=True)
 
 
 @lru_cache(maxsize=32)

@@ -11,9 +11,11 @@ from workbook.lib.consumers.vfio import DiscardSection, VfioContainer
 from workbook.lib.consumers.vhost_backend import VhostCount, smallest_limit
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort
-from workbook.lib.memory.flatview import FlatView
+from workbook.lib.memory.flatview import FlatView, render
+from workbook.lib.memory.region import ADDRESS_SPACE_SIZE, MemoryRegion
 from workbook.lib.rules.base import Budget, RuleSet
 from workbook.lib.rules.behaviour import QemuBehaviour
+from workbook.lib.rules.monitors import Monitor
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import TiB
 
@@ -81,7 +83,8 @@ class MemslotConsumers:
             return ()
         # the listener of the SMM address space is registered when the machine is complete
         mapped = boot_memslots(self._scenario, self._bus.view)
-        spaces = (False, True) if self._scenario.smm and self.running else (False,)
+        has_smm = self._scenario.smm and not isinstance(self._rules, Monitor)
+        spaces = (False, True) if has_smm and self.running else (False,)
         return tuple(boot_memslots(self._scenario, self._boot_view(in_smm=one)) + mapped for one in spaces)
 
     @property
@@ -222,7 +225,11 @@ class MemslotConsumers:
     def _boot_view(self, *, in_smm: bool = False) -> FlatView:
         """Return what lies around device memory now; it is rendered once for each of its moments."""
         key = (self.running, in_smm)
-        if key not in self._boot_views:
+        if key not in self._boot_views and isinstance(self._rules, Monitor):
+            ranges = self._rules.boot_ranges(self._scenario)
+            pieces = [MemoryRegion.ram(f"ram{number}", size).at(at) for number, (at, size) in enumerate(ranges)]
+            self._boot_views[key] = render(MemoryRegion.container("system", ADDRESS_SPACE_SIZE, pieces))
+        elif key not in self._boot_views:
             boot = _without_devices(self._scenario)
             self._boot_views[key] = _render_boot(boot, self._board, self._rules.qemu, *key)
         return self._boot_views[key]

@@ -83,6 +83,8 @@ class DeviceLayout:
         How its RAM is cut.
     mapped
         Indices of the memslots that are mapped now, ascending.
+    used
+        Memslots that are mapped; fewer than `mapped` where a monitor joins some.
     plugged
         Plugged extents (start, end), offsets in the device, ascending.
     """
@@ -99,6 +101,7 @@ class DeviceLayout:
     exposed: int
     decision: Decision
     mapped: Sequence[int]
+    used: int
     plugged: tuple[tuple[int, int], ...]
 
     @classmethod
@@ -118,13 +121,9 @@ class DeviceLayout:
             exposed=device.exposed if device else 0,
             decision=one.decision,
             mapped=device.mapped if device else (0,),
+            used=one.mapped,
             plugged=tuple(device.plugged.extents()) if device else ((0, one.size),),
         )
-
-    @property
-    def used(self) -> int:
-        """Memslots that are mapped."""
-        return len(self.mapped)
 
     @property
     def mapped_size(self) -> int:

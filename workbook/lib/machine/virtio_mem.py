@@ -11,8 +11,9 @@ from enum import IntEnum, StrEnum
 from typing import Final
 
 from workbook.lib.errors import BadInput, Refusal
+from workbook.lib.rules.answers import Response
 from workbook.lib.rules.base import Decision, Remap, RuleSet
-from workbook.lib.size import GiB, MiB, format_size, round_up
+from workbook.lib.size import GiB, MiB
 
 __all__ = (
     "USABLE_EXTENT_ARM",
@@ -29,15 +30,6 @@ USABLE_EXTENT_X86: Final = 256 * MiB
 """VIRTIO_MEM_USABLE_EXTENT: twice the largest Linux memory block of the target; s390x the same since 10.0."""
 USABLE_EXTENT_ARM: Final = GiB
 _SAME_DEVICE: Final = "give the destination the same device as the source"
-
-
-class Response(StrEnum):
-    """Answer to a guest request."""
-
-    ACK = "ACK"
-    NACK = "NACK"
-    BUSY = "BUSY"
-    ERROR = "ERROR"
 
 
 class BlockState(StrEnum):
@@ -138,6 +130,10 @@ class VirtioMemDevice:
         How its RAM is cut into memslots.
     mapped
         Indices of the slots that are mapped now, ascending.
+    joined
+        Where the rule set joins what is mapped at one moment: [first, last + 1) of the indices of each memslot.
+    changed
+        [start, end) of the last request that changed something.
     broken
         The guest broke the protocol: no answers until a reset.
     has_driver
@@ -155,6 +151,8 @@ class VirtioMemDevice:
     usable_region_size: int = 0
     plugged: PluggedBlocks = field(default_factory=PluggedBlocks)
     mapped: Sequence[int] = ()
+    joined: tuple[tuple[int, int], ...] = ()
+    changed: tuple[int, int] = (0, 0)
     broken: bool = False
     has_driver: bool = True
 
@@ -183,18 +181,23 @@ class VirtioMemDevice:
 
     def remap(self, moment: Remap) -> None:
         """Let the rule set look at which slots are to be mapped, if `moment` is one at which it does."""
-        if moment in self.rules.remap_on and not self.decision.direct:
-            self.mapped = tuple(self.rules.mapped(self))
+        if moment not in self.rules.remap_on or self.decision.direct:
+            return
+        before, self.mapped = self.mapped, tuple(self.rules.mapped(self))
+        if self.rules.joins_new_memslots and len(self.mapped) > len(before):
+            self.joined += ((len(before), len(self.mapped)),)
+
+    @property
+    def memslots(self) -> int:
+        """Memslots that are mapped: pieces that came at one moment can be one of them."""
+        return len(self.joined) if self.rules.joins_new_memslots and not self.decision.direct else len(self.mapped)
 
     def resize_usable(self, requested: int, *, can_shrink: bool) -> None:
-        """Set the usable region for a requested size (``virtio_mem_resize_usable_region``)."""
-        usable = 0
-        if requested:
-            usable = round_up(min(self.region_size, requested + self.usable_extent), self.block_size)
-        if usable < self.usable_region_size and not can_shrink:
-            return
-        self.usable_region_size = usable
-        self.remap(Remap.RESIZE)
+        """Set the usable region for a requested size."""
+        usable = self.rules.answers.usable_region(self, requested, can_shrink=can_shrink)
+        if usable >= self.usable_region_size or can_shrink:
+            self.usable_region_size = usable
+            self.remap(Remap.RESIZE)
 
     def start_driver(self, *, accepted: bool = True) -> None:
         """Reset the device and let its driver negotiate (``virtio_mem_validate_features``).
@@ -242,64 +245,45 @@ class VirtioMemDevice:
             Not a multiple of the block size, or larger than the device.
         """
         check_bytes("requested size", size)
-        if size % self.block_size:
-            raise Refusal(
-                f"'requested-size' has to be multiples of 'block-size' ({self.block_size:#x})",
-                f"round to a multiple of {format_size(self.block_size)}",
-            )
-        if size > self.region_size:
-            raise Refusal(
-                f"'requested-size' cannot exceed the memory backend size({self.region_size:#x})",
-                f"ask for at most {format_size(self.region_size)}",
-            )
+        self.rules.answers.check_request(self, size)
         if size != self.requested_size:
             self.resize_usable(size, can_shrink=False)
             self.requested_size = size
 
-    def _is_valid(self, start: int, size: int) -> bool:
-        """``virtio_mem_valid_range``, with the address relative to the device."""
-        # a request counts blocks: a guest cannot ask for a part of one
-        whole_blocks = start % self.block_size == 0 and size % self.block_size == 0
-        return whole_blocks and size > 0 and start >= 0 and start + size <= self.usable_region_size
-
     def plug(self, start: int, size: int, *, busy: bool = False) -> Response:
         """Answer a PLUG request for [start, start + size)."""
-        if not self._is_valid(start, size):
-            return Response.ERROR
-        if self.size + size > self.requested_size:
-            return Response.NACK
-        if self.plugged.touches(start, start + size):
-            return Response.ERROR
-        if busy:
-            return Response.BUSY
-        self.plugged.plug(start, start + size)
-        self.remap(Remap.PLUG)
-        return Response.ACK
+        answer = self.rules.answers.plug(self, start, size, busy=busy)
+        if answer is Response.ACK:
+            self.plugged.plug(start, start + size)
+            self.changed = start, start + size
+            self.remap(Remap.PLUG)
+        return answer
 
     def unplug(self, start: int, size: int, *, busy: bool = False) -> Response:
         """Answer an UNPLUG request for [start, start + size)."""
-        if not self._is_valid(start, size) or not self.plugged.covers(start, start + size):
-            return Response.ERROR
-        if busy:
-            return Response.BUSY
-        self.plugged.unplug(start, start + size)
-        self.remap(Remap.UNPLUG)
-        return Response.ACK
+        answer = self.rules.answers.unplug(self, start, size, busy=busy)
+        if answer is Response.ACK:
+            self.plugged.unplug(start, start + size)
+            self.changed = start, start + size
+            self.remap(Remap.UNPLUG)
+        return answer
 
     def unplug_all(self, *, busy: bool = False) -> Response:
         """Answer an UNPLUG_ALL request; a system reset does the same. May shrink the usable region."""
-        empty = not self.plugged.starts
-        if busy and not (empty and self.rules.qemu.unplug_all_when_empty):
-            return Response.BUSY
-        if not empty:
-            self.plugged.clear()
+        busy = busy and (bool(self.plugged.starts) or not self.rules.qemu.unplug_all_when_empty)
+        answer, gone = self.rules.answers.unplug_all(self, busy=busy)
+        for start, end in gone:
+            self.plugged.unplug(start, end)
+        if gone:
+            self.changed = 0, self.region_size
             self.remap(Remap.UNPLUG)
-        self.resize_usable(self.requested_size, can_shrink=True)
-        return Response.ACK
+        if answer is Response.ACK:
+            self.resize_usable(self.requested_size, can_shrink=True)
+        return answer
 
     def state(self, start: int, size: int) -> tuple[Response, BlockState | None]:
         """Answer a STATE request."""
-        if not self._is_valid(start, size):
+        if not self.rules.answers.is_valid(self, start, size):
             return Response.ERROR, None
         if self.plugged.covers(start, start + size):
             return Response.ACK, BlockState.PLUGGED

@@ -10,6 +10,7 @@ from workbook.lib.consumers.vhost_backend import VhostCount
 from workbook.lib.errors import Refusal
 from workbook.lib.trace import Trace, TraceStep
 
+from .answers import DeviceAnswers
 from .behaviour import QemuBehaviour, behaviour_of
 from .decision import Budget, Decision, DeviceState, Remap
 from .policy import MemslotPolicy
@@ -31,12 +32,15 @@ class RuleSet(MemslotPolicy):
         By which it is chosen and shown; the class's where it gives none.
     about
         One line about it.
+    answers
+        How its virtio-mem devices answer the guest.
     is_release
         It stands for a QEMU release, which has some machine types and not others; a policy alone takes any.
     """
 
     name: str
     about: str = ""
+    answers: DeviceAnswers = DeviceAnswers()
     is_release: bool = False
     qemu: QemuBehaviour = behaviour_of((10, 0, 12))
     """Of the default rule set, which makes a user's own policy comparable in the same QEMU."""

@@ -103,6 +103,9 @@ class Plugged(Protocol):
     def touches(self, start: int, end: int) -> bool:
         """Return whether any byte of [start, end) is plugged."""
 
+    def covers(self, start: int, end: int) -> bool:
+        """Return whether all of [start, end) is plugged."""
+
     def extents(self) -> Iterable[tuple[int, int]]:
         """Yield the plugged pieces as (start, end), ascending."""
 
@@ -125,6 +128,10 @@ class DeviceState(Protocol):
     @property
     def mapped(self) -> Sequence[int]:
         """Indices of the memslots that are mapped now."""
+
+    @property
+    def changed(self) -> tuple[int, int]:
+        """[start, end) of the last request that changed something, bytes from the device's start."""
 
 
 class Remap(Enum):

@@ -27,6 +27,8 @@ class MemslotPolicy:
         Bytes of a memslot at least, the last one apart.
     remap_on
         The moments at which it is decided again which memslots are mapped.
+    joins_new_memslots
+        What is mapped is a prefix, and what joins it at one moment is one memslot.
     one_transaction
         All memslots of one request change in one memory transaction; otherwise one after the other.
     decides_with_given_block_size
@@ -44,6 +46,7 @@ class MemslotPolicy:
     unmergeable: bool = True
     min_memslot_size: int = GiB
     remap_on: frozenset[Remap] = frozenset({Remap.PLUG, Remap.UNPLUG, Remap.RESTORE})
+    joins_new_memslots: bool = False
     one_transaction: bool = True
     decides_with_given_block_size: bool = False
     rest_in_last: bool = False
