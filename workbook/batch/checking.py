@@ -1,7 +1,6 @@
 """The entry points: rows of any number of inputs, as an iterator, an Arrow table or a file."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -10,10 +9,11 @@ from workbook.lib.host import Host
 from workbook.lib.rules import RuleSet, get
 
 from .arrow import table
-from .engines import in_chunks
+from .engines import engine_of
 from .files import write_rows
-from .inputs import Input, VmText, vm_texts
-from .verdict import CheckRow, Question, Verdict, check_vm
+from .inputs import Input, vm_texts
+from .shapes import rows_of
+from .verdict import CheckRow, Question, Verdict
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -110,8 +110,4 @@ def check_rows(
     if isinstance(rules, RuleSet) and engine is None:
         workers = 1  # the class may live in a notebook, where no other process finds it
     question = Question(rules=rules, host=host, kvm=kvm, vhost_slots=dict(vhost_slots or {}))
-    return in_chunks(partial(_check_chunk, question), vm_texts(every), engine=engine, workers=workers)
-
-
-def _check_chunk(question: Question, chunk: tuple[VmText, ...]) -> list[CheckRow]:
-    return [check_vm(one, question) for one in chunk]
+    return rows_of(vm_texts(every), question, engine_of(engine, workers))

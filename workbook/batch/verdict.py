@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, Literal, TypedDict
 
 from workbook.lib.cost.kvm import KvmHost
@@ -105,10 +106,18 @@ class Question:
         spaces = len(machine.kvm_used)
         if not spaces:
             return 0
-        scenario = machine.scenario
-        kvm = self.kvm or KvmHost.of(self.host or Host())
-        kvm = replace(kvm, smm=spaces > 1, nested=nested or scenario.nested)
-        return kvm.metadata([one.size for one in machine.view]).total
+        kvm = _kvm_of(self.kvm, self.host, smm=spaces > 1, nested=nested or machine.scenario.nested)
+        return _metadata(kvm, tuple(one.size for one in machine.view))
+
+
+@lru_cache(maxsize=64)
+def _kvm_of(kvm: KvmHost | None, host: Host | None, *, smm: bool, nested: bool) -> KvmHost:
+    return replace(kvm or KvmHost.of(host or Host()), smm=smm, nested=nested)
+
+
+@lru_cache(maxsize=4096)
+def _metadata(kvm: KvmHost, sizes: tuple[int, ...]) -> int:
+    return kvm.metadata(sizes).total
 
 
 def check_vm(vm: VmText, question: Question) -> CheckRow:

@@ -54,7 +54,7 @@ _VIRTIO_MEM_RANGES: Final = {
 
 
 def _check_range(name: str, value: object, most: int, *, least: int = 0) -> None:
-    if value is None:
+    if value is None or (type(value) is int and least <= value <= most):  # the common case, without numbers.Integral
         return
     if not isinstance(value, Integral):
         raise BadInput(f"{name} must be a whole number, not {value!r:.60}")

@@ -54,12 +54,15 @@ class PcMemory:
         RAM of the memory backends by id: the boot RAM's, and what fixtures show of them.
     window_needs_smm
         On q35 the VGA window is in front of RAM only in machines with SMM (`QemuBehaviour.q35_window_needs_smm`).
+    apic
+        The CPU has a local APIC: without one QEMU loads no kvmvapic.
     """
 
     scenario: Scenario
     layout: PcLayout
     backends: Mapping[str, MemoryRegion]
     window_needs_smm: bool = True
+    apic: bool = True
 
     def view(self, *, running: bool, in_smm: bool = False) -> FlatView:
         """Return what an address space shows.
@@ -172,7 +175,7 @@ class PcMemory:
 
     def _kvmvapic(self, ram: MemoryRegion) -> list[MemoryRegion]:
         """Return the pages of the option ROM that is writable, behind the ROMs that run before it."""
-        if self._firmware_kind != "seabios" or not self._has_apic:
+        if self._firmware_kind != "seabios" or not self.apic:
             return []
         start = _ROMS + sum(round_up(one.rom, _ROM_ALIGN) for one in _option_roms_run(self._fixtures))
         end = start + _KVMVAPIC
@@ -181,11 +184,6 @@ class PcMemory:
         first = start - start % _PAGE
         alias = MemoryRegion.alias_of(ram, "kvmvapic-rom", first, round_up(end, _PAGE) - first)
         return [alias.at(first, priority=_VAPIC_PRIORITY)]
-
-    @property
-    def _has_apic(self) -> bool:
-        features = self.scenario.cpu.features if self.scenario.cpu else ()
-        return not {"-apic", "apic=off"} & set(features)
 
 
 def _option_roms_run(fixtures: Sequence[Fixture]) -> list[Fixture]:

@@ -116,7 +116,7 @@ def attribute(element: ET.Element | None, path: str, name: str, allowed: tuple[s
     Refusal
         It is none of `allowed`, which libvirt does not take.
     """
-    found = next(children(element, path), None)
+    found = element if path == "." or element is None else element.find(path)
     value = None if found is None else found.get(name)
     if value is not None and allowed and value not in allowed:
         where = path.rpartition("/")[2]
@@ -127,7 +127,7 @@ def attribute(element: ET.Element | None, path: str, name: str, allowed: tuple[s
 
 def text_of(element: ET.Element | None, path: str) -> str | None:
     """Return the text of the element at a path without white space around it; None if there is none."""
-    found = next(children(element, path), None)
+    found = None if element is None else element.find(path)
     return None if found is None else (found.text or "").strip()
 
 

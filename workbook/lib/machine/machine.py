@@ -260,7 +260,10 @@ class Machine:
         BadInput, Refusal
             What stops QEMU first: a device of the scenario, else `CommandLine.failure` in its place behind them.
         """
-        machine = cls(replace(line.scenario, rules=rules.name), rules, vhost_slots=vhost_slots, printed=line.warnings)
+        scenario = line.scenario
+        if scenario.rules != rules.name:
+            scenario = replace(scenario, rules=rules.name)
+        machine = cls(scenario, rules, vhost_slots=vhost_slots, printed=line.warnings)
         if line.failure is not None:
             raise line.failure
         machine.read_notes = line.notes

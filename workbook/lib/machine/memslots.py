@@ -1,10 +1,10 @@
 """Memslot consumers of a machine: KVM, vhost back ends and VFIO containers, with QEMU's accounting."""
 
 from dataclasses import replace
-from functools import lru_cache
-from typing import Final
+from functools import cached_property, lru_cache
+from typing import Final, NamedTuple
 
-from workbook.lib.boards.board import boot_memslots, boot_view
+from workbook.lib.boards.board import boot_memslots, boot_view, has_apic
 from workbook.lib.boards.pc import PcLayout
 from workbook.lib.consumers import vfio, vhost_device
 from workbook.lib.consumers.vfio import DiscardSection, VfioContainer
@@ -26,6 +26,13 @@ __all__ = ("KVM_MAX_SLOT", "MemslotConsumers")
 
 KVM_MAX_SLOT: Final = 8 * TiB - 4096
 """KVM_MEM_MAX_NR_PAGES is 2^31 - 1 pages (linux/kvm_host.h); a larger memslot is refused with EINVAL."""
+
+
+class _BootMemory(NamedTuple):
+    """What lies around device memory, and the KVM memslots that it takes."""
+
+    view: FlatView
+    kvm_memslots: int
 
 
 class MemslotConsumers:
@@ -69,12 +76,14 @@ class MemslotConsumers:
         self._bus = bus
         self._printed = printed
         self._board = board
-        self._boot_views: dict[tuple[bool, bool], FlatView] = {}
+        self._boot: dict[tuple[bool, bool], _BootMemory] = {}
+        self._kvm_seen: tuple[FlatView, bool] | None = None
+        self._kvm_used: tuple[int, ...] = ()
 
     @property
     def kvm_boot(self) -> int:
         """KVM memslots that boot RAM and firmware take."""
-        return boot_memslots(self._scenario, self._boot_view())
+        return self._boot_memory().kvm_memslots
 
     @property
     def kvm_used(self) -> tuple[int, ...]:
@@ -82,10 +91,15 @@ class MemslotConsumers:
         if self._scenario.accel != "kvm":
             return ()
         # the listener of the SMM address space is registered when the machine is complete
-        mapped = boot_memslots(self._scenario, self._bus.view)
-        has_smm = self._scenario.smm and not isinstance(self._rules, Monitor)
-        spaces = (False, True) if has_smm and self.running else (False,)
-        return tuple(boot_memslots(self._scenario, self._boot_view(in_smm=one)) + mapped for one in spaces)
+        view = self._bus.view
+        seen = self._kvm_seen
+        if seen is None or seen[0] is not view or seen[1] is not self.running:
+            mapped = boot_memslots(self._scenario.chipset, view)
+            has_smm = self._scenario.smm and not isinstance(self._rules, Monitor)
+            spaces = (False, True) if has_smm and self.running else (False,)
+            self._kvm_used = tuple(self._boot_memory(in_smm=one).kvm_memslots + mapped for one in spaces)
+            self._kvm_seen = view, self.running
+        return self._kvm_used
 
     @property
     def kvm_free(self) -> int | None:
@@ -220,31 +234,40 @@ class MemslotConsumers:
 
     def boot_regions(self, plugged: PluggedVhost) -> int:
         """Return how many regions of boot RAM a vhost device can map."""
-        return len(plugged.backend.sections(self._boot_view()))
+        return len(plugged.backend.sections(self._boot_memory().view))
 
-    def _boot_view(self, *, in_smm: bool = False) -> FlatView:
+    def _boot_memory(self, *, in_smm: bool = False) -> _BootMemory:
         """Return what lies around device memory now; it is rendered once for each of its moments."""
         key = (self.running, in_smm)
-        if key not in self._boot_views and isinstance(self._rules, Monitor):
+        if key not in self._boot and isinstance(self._rules, Monitor):
             ranges = self._rules.boot_ranges(self._scenario)
             pieces = [MemoryRegion.ram(f"ram{number}", size).at(at) for number, (at, size) in enumerate(ranges)]
-            self._boot_views[key] = render(MemoryRegion.container("system", ADDRESS_SPACE_SIZE, pieces))
-        elif key not in self._boot_views:
-            boot = _without_devices(self._scenario)
-            self._boot_views[key] = _render_boot(boot, self._board, self._rules.qemu, *key)
-        return self._boot_views[key]
+            view = render(MemoryRegion.container("system", ADDRESS_SPACE_SIZE, pieces))
+            self._boot[key] = _BootMemory(view, boot_memslots(self._scenario.chipset, view))
+        elif key not in self._boot:
+            apic = has_apic(self._scenario)
+            self._boot[key] = _render_boot(self._boot_scenario, self._boot_layout, self._rules.qemu, apic, *key)
+        return self._boot[key]
+
+    @cached_property
+    def _boot_scenario(self) -> Scenario:
+        """The scenario without what does not change the memory around the devices."""
+        scenario = self._scenario
+        used = {one.id for one, _ in scenario.ram_backends if one} | {one.prop("memdev") for one in scenario.fixtures}
+        backends = tuple(one for one in scenario.backends if one.id in used)
+        return replace(scenario, backends=backends, devices=(), actions=(), maxmem=scenario.ram, ram_slots=0, rules="")
+
+    @cached_property
+    def _boot_layout(self) -> PcLayout:
+        return replace(self._board, device_memory_base=0, device_memory_size=0)
 
 
-def _without_devices(scenario: Scenario) -> Scenario:
-    """Return the scenario without what does not change the memory around the devices."""
-    used = {one.id for one, _ in scenario.ram_backends if one} | {one.prop("memdev") for one in scenario.fixtures}
-    backends = tuple(one for one in scenario.backends if one.id in used)
-    return replace(scenario, backends=backends, devices=(), actions=(), maxmem=scenario.ram, ram_slots=0, rules="")
-
-
-@lru_cache(maxsize=64)
-def _render_boot(scenario: Scenario, board: PcLayout, qemu: QemuBehaviour, running: bool, in_smm: bool) -> FlatView:
-    """Return the same view for the same board: a slider that moves makes a machine for every step."""
+@lru_cache(maxsize=256)
+def _render_boot(
+    scenario: Scenario, layout: PcLayout, qemu: QemuBehaviour, apic: bool, running: bool, in_smm: bool
+) -> _BootMemory:
+    """Return the same for the same board: a slider that moves makes a machine per step, a fleet has few boards."""
     shared_fd = qemu.shared_memory_has_fd
     backends = {one.id: ram_region(replace(one, shared_fd=shared_fd), qemu) for one in scenario.backends}
-    return boot_view(scenario, board, backends, qemu, running=running, in_smm=in_smm)
+    view = boot_view(scenario, layout, backends, qemu, running=running, in_smm=in_smm, apic=apic)
+    return _BootMemory(view, boot_memslots(scenario.chipset, view))
