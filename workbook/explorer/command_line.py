@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import ipywidgets as widgets
 
@@ -11,6 +10,7 @@ from workbook.lib.explore.outcome import Outcome, Problem
 from workbook.lib.qemu_args.reader import read_argv
 from workbook.lib.rules import DEFAULT, RULE_SETS, get
 from workbook.widgets.bokeh_figure import Displayed, Figure
+from workbook.widgets.change import Change
 
 from .outcome_view import OutcomeView, Theme
 
@@ -57,7 +57,7 @@ class CommandLine(Displayed):
         super().__init__([self.text, widgets.HBox([self.rules, self._button]), self._live, self.view])
         self._show(None)
 
-    def _show(self, _change: Any) -> None:
+    def _show(self, _change: Change[str] | None) -> None:
         rules = get(self.rules.value)
         self._live.value = ""
         try:
@@ -68,7 +68,7 @@ class CommandLine(Displayed):
             self.outcome = Outcome.of(scenario, rules)
         self.view.show(self.outcome)
 
-    def _ask_qemu(self, _button: Any) -> None:
+    def _ask_qemu(self, _button: widgets.Button) -> None:
         assert self._judge is not None
         self._button.disabled = True
         try:

@@ -1,12 +1,12 @@
 """The panel of controls: every setting of a scenario, grouped, for all devices or for one."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final
+from typing import Final
 
 import ipywidgets as widgets
 
 from workbook.lib.errors import BadInput
-from workbook.lib.explore.settings import SETTINGS, Group, Setting, virtio_mem_devices
+from workbook.lib.explore.settings import SETTINGS, Group, Setting, SettingValue, virtio_mem_devices
 from workbook.lib.scenario import Scenario
 
 from .controls import Control, SliderControl, controls_for, mark
@@ -31,7 +31,7 @@ class ControlPanel(widgets.VBox):
 
     def __init__(
         self,
-        turned: Callable[[Setting, Any, str | None], None],
+        turned: Callable[[Setting[SettingValue], SettingValue, str | None], None],
         complain: Callable[[str], None],
         *,
         below: Sequence[widgets.Widget] = (),
@@ -94,10 +94,11 @@ class ControlPanel(widgets.VBox):
                 continue
             control.enable(there=True)
             upper = SETTINGS[name].upper_limit
-            if upper and isinstance(control, SliderControl):
-                control.show(value, limit=SETTINGS[upper].get(self._scenario, self.device))
+            limit = SETTINGS[upper].get(self._scenario, self.device) if upper else None
+            if isinstance(control, SliderControl) and isinstance(value, int) and isinstance(limit, int):
+                control.show(value, limit=limit)
             else:
                 control.show(value)
 
-    def _changed(self, setting: Setting, value: Any) -> None:
+    def _changed(self, setting: Setting[SettingValue], value: SettingValue) -> None:
         self._turned(setting, value, self.device if setting.per_device else None)

@@ -9,8 +9,9 @@ from typing import Any, Final, Protocol
 import ipywidgets as widgets
 
 from workbook.lib.errors import BadInput
-from workbook.lib.explore.settings import Setting
+from workbook.lib.explore.settings import Setting, SettingValue
 from workbook.lib.size import format_size, parse_size, shown_size
+from workbook.widgets.change import Change
 
 __all__ = (
     "ChoiceControl",
@@ -52,7 +53,7 @@ def mark(control: Control, *, differs: bool) -> None:
         control.widget.remove_class(DIFFERS)
 
 
-Changed = Callable[[Any], None]
+Changed = Callable[[SettingValue], None]
 Complain = Callable[[str], None]
 
 
@@ -67,7 +68,7 @@ def _key(value: int | None) -> int:
 class SliderControl:
     """A slider over the values that matter, and a field beside it that takes any other."""
 
-    def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
+    def __init__(self, setting: Setting[int | None], changed: Changed, complain: Complain) -> None:
         self._setting, self._changed, self._complain = setting, changed, complain
         self._quiet, self._there = False, True
         self._shown: int | None = None
@@ -134,11 +135,11 @@ class SliderControl:
         self._slider = self._slider_over(value)
         self.widget.children = (self._slider, self._field)
 
-    def _on_slider(self, change: Any) -> None:
+    def _on_slider(self, change: Change[int]) -> None:
         if not self._quiet:
             self._changed(None if change["new"] == NO_LIMIT else change["new"])
 
-    def _on_field(self, change: Any) -> None:
+    def _on_field(self, change: Change[int | str]) -> None:
         if self._quiet:
             return
         try:
@@ -203,7 +204,7 @@ class LimitControl(SliderControl):
 class CountControl:
     """A choice of usual numbers, and a field for any other."""
 
-    def __init__(self, setting: Setting, changed: Changed, complain: Complain) -> None:
+    def __init__(self, setting: Setting[int], changed: Changed, complain: Complain) -> None:
         self._setting, self._changed, self._complain = setting, changed, complain
         self._quiet = False
         self._shown: int | None = None
@@ -246,7 +247,7 @@ class CountControl:
     def _show_field(self, *, shown: bool) -> None:
         self._field.layout.display = "" if shown else "none"
 
-    def _on_choice(self, change: Any) -> None:
+    def _on_choice(self, change: Change[str]) -> None:
         if self._quiet:
             return
         if change["new"] == CUSTOM:
@@ -254,7 +255,7 @@ class CountControl:
             return
         self._changed(self._values[change["new"]])
 
-    def _on_field(self, change: Any) -> None:
+    def _on_field(self, change: Change[int]) -> None:
         if self._quiet:
             return
         if change["new"] < 0:
@@ -275,7 +276,7 @@ class CountControl:
 class ChoiceControl:
     """A choice among fixed values."""
 
-    def __init__(self, setting: Setting, changed: Changed, _complain: Complain) -> None:
+    def __init__(self, setting: Setting[SettingValue], changed: Changed, _complain: Complain) -> None:
         self._changed, self._quiet = changed, False
         self.widget = widgets.Dropdown(
             options=setting.choices,
@@ -286,7 +287,7 @@ class ChoiceControl:
         )
         self.widget.observe(self._on_change, "value")
 
-    def show(self, value: Any) -> None:
+    def show(self, value: SettingValue) -> None:
         """Show `value`; one that is not offered yet is added."""
         self._quiet = True
         try:
@@ -305,7 +306,7 @@ class ChoiceControl:
             self.widget.value = None
             self._quiet = False
 
-    def _on_change(self, change: Any) -> None:
+    def _on_change(self, change: Change[SettingValue]) -> None:
         if not self._quiet:
             self._changed(change["new"])
 
@@ -313,7 +314,7 @@ class ChoiceControl:
 class FlagControl:
     """A check box."""
 
-    def __init__(self, setting: Setting, changed: Changed, _complain: Complain) -> None:
+    def __init__(self, setting: Setting[SettingValue], changed: Changed, _complain: Complain) -> None:
         self._changed, self._quiet = changed, False
         self.widget = widgets.Checkbox(
             description=setting.label,
@@ -323,7 +324,7 @@ class FlagControl:
         )
         self.widget.observe(self._on_change, "value")
 
-    def show(self, value: Any) -> None:
+    def show(self, value: SettingValue) -> None:
         """Show `value`."""
         self._quiet = True
         try:
@@ -335,12 +336,12 @@ class FlagControl:
         """Let the user turn it, or not."""
         self.widget.disabled = not there
 
-    def _on_change(self, change: Any) -> None:
+    def _on_change(self, change: Change[bool]) -> None:
         if not self._quiet:
             self._changed(change["new"])
 
 
-_KINDS: Final[dict[str, Callable[[Setting, Changed, Complain], Control]]] = {
+_KINDS: Final[dict[str, Callable[[Setting[Any], Changed, Complain], Control]]] = {
     "size": SizeControl,
     "count": CountControl,
     "limit": LimitControl,
@@ -349,7 +350,7 @@ _KINDS: Final[dict[str, Callable[[Setting, Changed, Complain], Control]]] = {
 }
 
 
-def control_for(setting: Setting, changed: Changed, complain: Complain) -> Control:
+def control_for(setting: Setting[SettingValue], changed: Changed, complain: Complain) -> Control:
     """Return the control that fits a setting.
 
     Parameters
@@ -363,11 +364,13 @@ def control_for(setting: Setting, changed: Changed, complain: Complain) -> Contr
 
 
 def controls_for(
-    settings: Iterable[Setting], changed: Callable[[Setting, Any], None], complain: Complain
+    settings: Iterable[Setting[SettingValue]],
+    changed: Callable[[Setting[SettingValue], SettingValue], None],
+    complain: Complain,
 ) -> dict[str, Control]:
     """Return the controls of several settings by name."""
 
-    def one(setting: Setting) -> Control:
+    def one(setting: Setting[SettingValue]) -> Control:
         return control_for(setting, lambda value: changed(setting, value), complain)
 
     return {setting.name: one(setting) for setting in settings}

@@ -4,7 +4,7 @@ import html
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from textwrap import shorten
-from typing import Any, Final
+from typing import Final
 
 import ipywidgets as widgets
 
@@ -12,11 +12,12 @@ from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.explore.settings import SETTINGS, Setting, requested, with_action, with_request
+from workbook.lib.explore.settings import SETTINGS, Setting, SettingValue, requested, with_action, with_request
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
 from workbook.tables.comparison import difference, differing
 from workbook.widgets.bokeh_figure import Displayed, Figure
+from workbook.widgets.change import Change
 from workbook.widgets.styles import ALERT, styled
 
 from .control_panel import ControlPanel
@@ -195,7 +196,7 @@ class Explorer(Displayed):
         shown = [one for one in (self._state.scenario, self._state.other) if one is not None]
         return tuple((one, self._rules_of(one)) for one in shown)
 
-    def turn(self, name: str, value: Any, device: str | None = None) -> "Explorer":
+    def turn(self, name: str, value: SettingValue, device: str | None = None) -> "Explorer":
         """Change a setting by name, as its control does; returns the explorer, so that a cell can end in it."""
         if name not in SETTINGS:
             raise BadInput(f"there is no setting {name!r}: known are {', '.join(SETTINGS)}")
@@ -227,13 +228,17 @@ class Explorer(Displayed):
             self._change(_State(self._state.other, self._state.scenario))
         return self
 
-    def _turned(self, setting: Setting, value: Any, device: str | None) -> None:
+    def _turned(self, setting: Setting[SettingValue], value: SettingValue, device: str | None) -> None:
         self._guarded(lambda: self._turn(setting, value, device, follow=self._follow.value))
 
-    def _turn(self, setting: Setting, value: Any, device: str | None, *, follow: bool = False) -> None:
+    def _turn(
+        self, setting: Setting[SettingValue], value: SettingValue, device: str | None, *, follow: bool = False
+    ) -> None:
         if not setting.is_event:
             self._set(setting.put(self.scenario, value, device))
             return
+        setting.check(value)
+        assert isinstance(value, int)  # what happens to a running VM is a request for a size
         one_drag = not self._sent and self._dragged == (setting.name, device)
         if not one_drag:
             self._undragged, self._again = self.scenario, self._sent
@@ -288,18 +293,18 @@ class Explorer(Displayed):
         host = self._here()
         self._set(replace(self.scenario, tdp_mmu=bool(host.tdp_mmu), smm=host.smm, nested=host.nested))
 
-    def _on_preset(self, change: Any) -> None:
+    def _on_preset(self, change: Change[str]) -> None:
         if change["new"] != CHOOSE:
             self._sent = True
             self._set(self._taken(change["new"], own=True))
             self._preset.value = CHOOSE
 
-    def _on_compare(self, change: Any) -> None:
+    def _on_compare(self, change: Change[bool]) -> None:
         other = self.scenario if change["new"] else None
         if (self._state.other is None) != (other is None):
             self._change(replace(self._state, other=other))
 
-    def _on_saved(self, change: Any) -> None:
+    def _on_saved(self, change: Change[str]) -> None:
         if change["new"] != self.scenario.to_json():
             self._sent = True
             self._guarded(lambda: self._set(Scenario.from_json(change["new"])))

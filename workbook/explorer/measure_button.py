@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import ipywidgets as widgets
 
@@ -69,7 +69,7 @@ class MeasureButton(widgets.VBox):
         row = widgets.HBox([self.button, self._bar, self._status], layout=widgets.Layout(align_items="center"))
         super().__init__([row, self._table, self._picture])
 
-    def _measure(self, _button: Any) -> None:
+    def _measure(self, _button: widgets.Button) -> None:
         self.button.disabled = True
         self._bar.value, self._bar.layout.display = 0, ""
         try:

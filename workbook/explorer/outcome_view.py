@@ -3,7 +3,7 @@
 import html
 import shlex
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote
 
 import ipywidgets as widgets
@@ -17,6 +17,7 @@ from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
 from workbook.lib.trace import binding_step
 from workbook.widgets.bokeh_figure import Figure
+from workbook.widgets.change import Change
 from workbook.widgets.styles import style_sheet, styled
 
 __all__ = ("OutcomeView",)
@@ -88,7 +89,7 @@ class OutcomeView(widgets.VBox):
         self._advise(outcome)
         self._show_tab(None)
 
-    def _on_cut(self, change: Any) -> None:
+    def _on_cut(self, change: Change[bool]) -> None:
         self.charts.memory_map.cut_unmapped = change["new"]
         if self.outcome is not None:
             with self.figure.held():

@@ -2,12 +2,12 @@
 
 import html
 from collections.abc import Callable
-from typing import Any
 
 import ipywidgets as widgets
 
 from workbook.lib.explore.timeline import Step
 from workbook.lib.size import format_size
+from workbook.widgets.change import Change
 from workbook.widgets.styles import styled
 
 __all__ = ("TimelineBar",)
@@ -86,11 +86,11 @@ class TimelineBar(widgets.VBox):
         """Go to a step, as the slider does."""
         self._slider.value = position
 
-    def _on_play(self, change: Any) -> None:
+    def _on_play(self, change: Change[int]) -> None:
         if not self._quiet:
             self._slider.value = change["new"]
 
-    def _on_slider(self, change: Any) -> None:
+    def _on_slider(self, change: Change[int]) -> None:
         if self._quiet:
             return
         self._quiet = True

@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from workbook.lib.cost.measurements import MeasurementsJson
 from workbook.tools.atomic_write import write_atomically
 
 __all__ = ("write_report",)
@@ -13,7 +13,7 @@ __all__ = ("write_report",)
 _NUMBERS: Final = re.compile(r"\[\s+((?:\d+,?\s+)+)\]")
 
 
-def write_report(path: Path, report: Mapping[str, Any]) -> None:
+def write_report(path: Path, report: MeasurementsJson) -> None:
     """Write `report`, whole or not at all.
 
     Raises

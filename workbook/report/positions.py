@@ -6,7 +6,15 @@ from itertools import product
 from typing import Any, Final, Literal
 
 from workbook.lib.errors import BadInput
-from workbook.lib.explore.settings import SETTINGS, requested, virtio_mem_devices, with_action, with_request
+from workbook.lib.explore.settings import (
+    DEVICE_SIZE,
+    SETTINGS,
+    VHOST_SLOTS,
+    requested,
+    virtio_mem_devices,
+    with_action,
+    with_request,
+)
 from workbook.lib.rules import DEFAULT, NEWEST, QEMU_RELEASES, RULE_SETS, RuleSet, get
 from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import GiB, MiB, TiB, format_size
@@ -133,7 +141,7 @@ def _vhost_axis(scenario: Scenario, detail: Detail) -> list[Axis]:
     """Return the slider of the back end's limit; none where several back ends have limits of their own."""
     if sum(isinstance(one, VhostDevice) for one in scenario.devices) > 1:
         return []
-    setting = SETTINGS["vhost_slots"]
+    setting = VHOST_SLOTS
     own = setting.get(scenario, None)
     known = {value: label for label, value in setting.choices}
     values = sorted({*_VHOST[detail], own}, key=lambda one: (one is not None, one or 0))
@@ -143,11 +151,11 @@ def _vhost_axis(scenario: Scenario, detail: Detail) -> list[Axis]:
 
 
 def _size_axis(scenario: Scenario, detail: Detail) -> Axis:
-    own = SETTINGS["device_size"].get(scenario, None)
+    own = DEVICE_SIZE.get(scenario, None)
     others = () if detail == "brief" else (own // 2, own * 2)
     sizes = sorted({own, *(one for one in others if GiB <= one <= _LARGEST and one % GiB == 0)})
     label = "Size of every device" if len(virtio_mem_devices(scenario)) > 1 else "Device size"
-    return Axis("device_size", label, SETTINGS["device_size"].help, _sizes(sizes), sizes.index(own))
+    return Axis("device_size", label, DEVICE_SIZE.help, _sizes(sizes), sizes.index(own))
 
 
 def _request_axis(scenario: Scenario, devices: Sequence[int], detail: Detail) -> Axis:
@@ -159,11 +167,11 @@ def _request_axis(scenario: Scenario, devices: Sequence[int], detail: Detail) ->
 
 
 def _own_request(scenario: Scenario) -> int:
-    size: int = SETTINGS["device_size"].get(scenario, None)
+    size = DEVICE_SIZE.get(scenario, None)
     return min(requested(scenario), size)
 
 
-def _sizes(sizes: Sequence[int]) -> tuple[tuple[str, Any], ...]:
+def _sizes(sizes: Sequence[int]) -> tuple[tuple[str, int], ...]:
     if not sizes:
         raise BadInput("a slider needs at least one size")
     return tuple((format_size(one) if one else "0", one) for one in sizes)

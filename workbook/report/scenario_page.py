@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.explore.settings import SETTINGS, virtio_mem_devices
+from workbook.lib.explore.settings import DEVICE_SIZE, virtio_mem_devices
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
 
@@ -33,7 +33,7 @@ def preset_page(name: str, *, command: str = "", title: str = "") -> tuple[str, 
 
 
 def _devices(scenario: Scenario) -> str:
-    sizes = [SETTINGS["device_size"].get(scenario, one.id) for one in virtio_mem_devices(scenario)]
+    sizes = [DEVICE_SIZE.get(scenario, one.id) for one in virtio_mem_devices(scenario)]
     return " and ".join(f"{format_size(one)} of virtio-mem" for one in sizes) or "a VM without virtio-mem"
 
 

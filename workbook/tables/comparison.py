@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome
-from workbook.lib.explore.settings import SETTINGS, Setting
+from workbook.lib.explore.settings import SETTINGS, Setting, SettingValue
 from workbook.lib.rules import Budget, RuleSet, get
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
@@ -62,12 +62,12 @@ def difference(left: Outcome, right: Outcome) -> Table:
     return Table.of(("", "A", "B", ""), rows)
 
 
-def differing(left: Scenario, right: Scenario) -> tuple[Setting, ...]:
+def differing(left: Scenario, right: Scenario) -> tuple[Setting[SettingValue], ...]:
     """Return the settings in which two scenarios differ, as their controls show them."""
     return tuple(one for one in SETTINGS.values() if _setting_shown(one, left) != _setting_shown(one, right))
 
 
-def _setting_shown(setting: Setting, scenario: Scenario) -> str:
+def _setting_shown(setting: Setting[SettingValue], scenario: Scenario) -> str:
     """Return a value as its control shows it; "-" where the scenario has nothing of the kind."""
     try:
         value = setting.get(scenario, None)
@@ -76,7 +76,7 @@ def _setting_shown(setting: Setting, scenario: Scenario) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     label = next((label for label, one in setting.choices if one == value), None)
-    return label or (format_size(value) if setting.kind == "size" else str(value))
+    return label or (format_size(value) if isinstance(value, int) and setting.kind == "size" else str(value))
 
 
 def _consequences(left: Outcome, right: Outcome) -> Iterable[tuple[str, list[str]]]:

@@ -3,7 +3,6 @@
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from workbook.lib.cost.kvm import Cost
 from workbook.lib.rules import Decision
@@ -24,10 +23,10 @@ class Table:
     """
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    rows: tuple[tuple[object, ...], ...]
 
     @classmethod
-    def of(cls, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> "Table":
+    def of(cls, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> "Table":
         """Build a table from any sequences."""
         return cls(tuple(columns), tuple(tuple(row) for row in rows))
 
@@ -77,7 +76,7 @@ def trace_table(decision: Decision) -> Table:
     return Table.of(("step", "value", "how"), [(step.name, step.shown, step.why) for step in decision.trace])
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)

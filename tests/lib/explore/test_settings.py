@@ -11,7 +11,14 @@ from workbook.lib.actions import RequestSize
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.explore.settings import SETTINGS, requested, virtio_mem_devices, with_action, with_request
+from workbook.lib.explore.settings import (
+    SETTINGS,
+    SettingValue,
+    requested,
+    virtio_mem_devices,
+    with_action,
+    with_request,
+)
 from workbook.lib.scenario import Dimm, MemoryBackend, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB, TiB
 
@@ -284,3 +291,19 @@ def test_a_smaller_device_is_asked_for_no_more_than_it_has() -> None:
     assert [one.size for one in scenario.actions] == [2 * GiB, 10 * GiB]
     asked = PRESETS["cover-letter"].scenario.with_device("vm0", requested_size=100 * GiB)
     assert requested(SETTINGS["device_size"].put(asked, 10 * GiB, None)) == 10 * GiB
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("device_size", "100G", "Device size '100G' is no size: give int"),
+        ("smm", 1, "SMM (two address spaces) 1 is no flag: give bool"),
+        ("vhost_slots", True, "vhost memslots True is no limit: give int or None"),
+        ("chipset", None, "Machine None is no choice: give str or int"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(name: str, value: SettingValue, message: str) -> None:
+    """A value of another type than the setting's is refused in one line that names it and what is allowed."""
+    with pytest.raises(BadInput) as refused:
+        SETTINGS[name].put(PRESETS["cover-letter"].scenario, value, None)
+    assert str(refused.value) == message

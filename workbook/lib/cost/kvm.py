@@ -33,6 +33,7 @@ from typing import Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from workbook.lib.errors import BadInput
 from workbook.lib.host import Host
+from workbook.lib.json_codec import Json
 from workbook.lib.size import GiB, KiB, format_size
 
 from .hosts import NAMED_HOSTS, Evidence
@@ -343,7 +344,7 @@ class KvmHost:
             charged=charged,
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """Return the fields as JSON takes them."""
         return asdict(self) | {"kernel": list(self.kernel)}
 

@@ -7,14 +7,94 @@ Written by ``python -m workbook.live.kvm`` and ``python -m workbook.live.qemu_co
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, Self
+from typing import NotRequired, Required, Self, TypedDict
 
 from workbook.lib.errors import BadInput
+from workbook.lib.json_codec import Json
 from workbook.lib.size import format_size
 
 from .kvm import KvmCost, KvmHost
 
-__all__ = ("MeasuredHost", "MeasuredLayout", "MeasuredStart", "MeasuredUpdate", "SlotTiming")
+__all__ = (
+    "LayoutJson",
+    "MeasuredHost",
+    "MeasuredLayout",
+    "MeasuredStart",
+    "MeasuredUpdate",
+    "MeasurementsJson",
+    "SlotTiming",
+    "StartJson",
+    "TimingJson",
+    "UpdateJson",
+)
+
+
+class LayoutJson(TypedDict):
+    """A row of ``measurements``: memslots as runs ``[count, size, start]``, and what they cost."""
+
+    memslots: list[list[int]]
+    dirty_log: bool
+    address_spaces: int
+    total: int
+    parts: dict[str, int] | None
+    uncertainty: int
+    predicted: dict[str, int]
+    disturbed: bool
+    add_seconds: NotRequired[float]
+    remove_seconds: NotRequired[float]
+    dynamic_memslots: NotRequired[bool]
+    device_size: NotRequired[int]
+    plugged: NotRequired[int]
+    plug_seconds: NotRequired[float]
+
+
+class TimingJson(TypedDict):
+    """A row of ``timing``."""
+
+    count: int
+    size: int
+    add_seconds: float
+    remove_seconds: float
+
+
+class StartJson(TypedDict):
+    """A row of ``starts``."""
+
+    dynamic_memslots: bool | None
+    device_size: int
+    seconds: list[float]
+
+
+class UpdateJson(TypedDict):
+    """A row of ``updates``."""
+
+    slots: int
+    requests: int
+    mapped: bool
+    vhost: bool
+    accel: str
+    seconds: float
+    idle_seconds: float
+    messages: dict[str, int]
+    ioctls: int
+
+
+class MeasurementsJson(TypedDict, total=False):
+    """A file of measurements; bytes and seconds."""
+
+    about: str
+    command: Required[str]
+    date: Required[str]
+    qemu_version: str
+    kernel: Required[str]
+    kvm_parameters: Mapping[str, str]
+    nr_memslots: int
+    address_spaces: int
+    host: Required[Mapping[str, Json]]
+    measurements: Required[list[LayoutJson]]
+    timing: list[TimingJson]
+    starts: list[StartJson]
+    updates: list[UpdateJson]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +151,7 @@ class MeasuredLayout:
         return abs(self.total - self.predicted.total) <= self.uncertainty
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any], host: KvmHost) -> Self:
+    def from_json(cls, row: LayoutJson, host: KvmHost) -> Self:
         """Read a row of ``measurements``."""
         slots = [(size, start + index * size) for count, size, start in row["memslots"] for index in range(count)]
         sizes, bases = tuple(size for size, _ in slots), tuple(base for _, base in slots)
@@ -171,7 +251,7 @@ class MeasuredHost:
     updates: tuple[MeasuredUpdate, ...]
 
     @classmethod
-    def from_json(cls, name: str, report: Mapping[str, Any]) -> Self:
+    def from_json(cls, name: str, report: MeasurementsJson) -> Self:
         """Read a report as the commands write it; rows that another VM disturbed are left out.
 
         Raises

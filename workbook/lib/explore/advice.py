@@ -16,7 +16,7 @@ from workbook.lib.scenario import Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, format_size
 
 from .outcome import Outcome
-from .settings import SETTINGS, virtio_mem_devices
+from .settings import DEVICE_SIZE, MAX_MEMSLOTS, VHOST_PLACE, virtio_mem_devices
 
 __all__ = ("Advice", "advise", "binding")
 
@@ -125,9 +125,8 @@ def _limit(device: VhostDevice) -> int:
 
 
 def _vhost_first(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    place = SETTINGS["vhost_place"]
-    if any(isinstance(one, VhostDevice) for one in scenario.devices) and place.get(scenario, None) == "after":
-        yield "plug the vhost device before the memory devices", place.put(scenario, "before", None)
+    if any(isinstance(one, VhostDevice) for one in scenario.devices) and VHOST_PLACE.get(scenario, None) == "after":
+        yield "plug the vhost device before the memory devices", VHOST_PLACE.put(scenario, "before", None)
 
 
 def _more_vhost_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
@@ -162,7 +161,7 @@ def _more_space(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
 
 def _less_space(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
     """Make the device's share larger by a smaller device-memory area."""
-    sizes = [SETTINGS["device_size"].get(scenario, one.id) for one in virtio_mem_devices(scenario)]
+    sizes = [DEVICE_SIZE.get(scenario, one.id) for one in virtio_mem_devices(scenario)]
     needed = scenario.ram + sum(sizes)
     if scenario.maxmem > needed:
         yield f"maxmem={format_size(needed)}, no more than the devices need", replace(scenario, maxmem=needed)
@@ -194,7 +193,6 @@ def _more_dma_entries(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
 
 
 def _fewer_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    setting = SETTINGS["max_memslots"]
     for limit in (512, 256, 128, 64, 32, 16, 8, 4, 2, 1):
-        if limit < (setting.get(scenario, None) or 1 << 16):
-            yield f"max-memslots={limit} for every device", setting.put(scenario, limit, None)
+        if limit < (MAX_MEMSLOTS.get(scenario, None) or 1 << 16):
+            yield f"max-memslots={limit} for every device", MAX_MEMSLOTS.put(scenario, limit, None)

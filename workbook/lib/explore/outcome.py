@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from workbook.lib.cost.kvm import KvmCost, KvmHost
 from workbook.lib.errors import WorkbookError
@@ -15,7 +14,7 @@ from workbook.lib.rules.monitors import Monitor
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
 
-from .settings import SETTINGS
+from .settings import SETTINGS, SettingValue
 from .timeline import Problem, Step, timeline
 
 __all__ = ("Outcome", "Problem", "kvm_host", "vary")
@@ -158,7 +157,7 @@ class Outcome:
 
 
 def vary(
-    scenario: Scenario, setting: str, values: Iterable[Any], rules: RuleSet | str | None = None
+    scenario: Scenario, setting: str, values: Iterable[SettingValue], rules: RuleSet | str | None = None
 ) -> tuple[Outcome, ...]:
     """Play a scenario once for every value of one setting.
 

@@ -8,7 +8,7 @@ from workbook.lib.host import Host
 from workbook.lib.scenario import MemoryBackend, Scenario, VirtioMem
 from workbook.lib.size import GiB, KiB, TiB
 
-from .settings import SETTINGS
+from .settings import VHOST_PLACE, VHOST_SLOTS
 
 __all__ = ("PRESETS", "Preset", "cover_letter")
 
@@ -54,9 +54,8 @@ def _merged(size: int, *, maxmem: int, ram: int = 4 * GiB) -> Scenario:
 
 def _with_vhost(scenario: Scenario, slots: int | None, *, place: Literal["before", "after"] = "before") -> Scenario:
     """Add a vhost-user back end; None: one without CONFIGURE_MEM_SLOTS."""
-    with_backend = SETTINGS["vhost_slots"].put(scenario, slots or 0, None)
-    placed: Scenario = SETTINGS["vhost_place"].put(with_backend, place, None)
-    return placed
+    with_backend = VHOST_SLOTS.put(scenario, slots or 0, None)
+    return VHOST_PLACE.put(with_backend, place, None)
 
 
 def _promised_too_much() -> Scenario:

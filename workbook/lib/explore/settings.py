@@ -7,7 +7,8 @@ size" means for the memory backend behind the device.
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import count as counted, takewhile
-from typing import Any, Final, Literal
+from types import NoneType
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
 
 from workbook.lib.actions import Action, RequestSize, Reset, Settle, UnplugAll, device_of, on_device
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT
@@ -16,7 +17,20 @@ from workbook.lib.rules import RULE_SETS
 from workbook.lib.scenario import Device, MemoryBackend, Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
 
-__all__ = ("SETTINGS", "SIZES", "Setting", "requested", "virtio_mem_devices", "with_action", "with_request")
+__all__ = (
+    "DEVICE_SIZE",
+    "MAX_MEMSLOTS",
+    "SETTINGS",
+    "SIZES",
+    "VHOST_PLACE",
+    "VHOST_SLOTS",
+    "Setting",
+    "SettingValue",
+    "requested",
+    "virtio_mem_devices",
+    "with_action",
+    "with_request",
+)
 
 _STEPS: Final = (1, 1.25, 1.5, 1.75)
 SIZES: Final = (*(int(GiB * (1 << power) * step) for power in range(13) for step in _STEPS), 8 * TiB)
@@ -33,10 +47,26 @@ MOST_DEVICES: Final = 64
 
 Place = Literal["before", "after"]
 Group = Literal["sliders", "toolbar", "host", "more"]
+Chipset = Literal["q35", "pc", "virt", "s390-ccw-virtio"]
+Accelerator = Literal["kvm", "tcg", "qtest"]
+Kind = Literal["size", "count", "limit", "choice", "flag"]
+SettingValue: TypeAlias = bool | int | str | None
+"""What a setting can be."""
+
+_Value_co = TypeVar("_Value_co", bound=SettingValue, covariant=True)
+_TYPES: Final[dict[Kind, tuple[type, ...]]] = {
+    "size": (int,),
+    "count": (int,),
+    "limit": (int, NoneType),
+    "choice": (str, int),
+    "flag": (bool,),
+}
+_Access: TypeAlias = tuple[Callable[[Scenario, str | None], Any], Callable[[Scenario, Any, str | None], Scenario]]
+"""How a field is read and replaced by its name: its type is known to `Setting.put` only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Generic[_Value_co]):
     """One thing a user can turn.
 
     Attributes
@@ -46,7 +76,7 @@ class Setting:
     get
         Read the value; the second argument is a device id, or None for the first device. `BadInput` where the
         scenario has nothing of the kind, such as no virtio-mem device.
-    put
+    replaced
         Replace it; with None for the device id all devices change. `BadInput` where the value cannot be.
     choices
         Values that a control offers, with their labels; others are allowed for sizes and counts.
@@ -65,15 +95,33 @@ class Setting:
 
     name: str
     label: str
-    kind: Literal["size", "count", "limit", "choice", "flag"]
-    get: Callable[[Scenario, str | None], Any]
-    put: Callable[[Scenario, Any, str | None], Scenario]
-    choices: tuple[tuple[str, Any], ...] = ()
+    kind: Kind
+    get: Callable[[Scenario, str | None], _Value_co]
+    replaced: Callable[[Scenario, _Value_co, str | None], Scenario]
+    choices: tuple[tuple[str, _Value_co], ...] = ()
     per_device: bool = False
     help: str = ""
     group: Group = "more"
     upper_limit: str = ""
     is_event: bool = False
+
+    def put(self, scenario: Scenario, value: SettingValue, name: str | None = None) -> Scenario:
+        """Return the scenario with another value, of the device `name` or of all.
+
+        Raises
+        ------
+        BadInput
+            The value is of another type, or cannot be.
+        """
+        self.check(value)
+        return self.replaced(scenario, cast("_Value_co", value), name)
+
+    def check(self, value: SettingValue) -> None:
+        """Raise `BadInput` for a value of another type."""
+        allowed = _TYPES[self.kind]
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            names = " or ".join("None" if one is NoneType else one.__name__ for one in allowed)
+            raise BadInput(f"{self.label} {value!r:.60} is no {self.kind}: give {names}")
 
 
 def virtio_mem_devices(scenario: Scenario) -> tuple[VirtioMem, ...]:
@@ -324,9 +372,7 @@ def _put_ram(scenario: Scenario, size: int, _name: str | None) -> Scenario:
     return replace(grown, backends=backends)
 
 
-def _put_chipset(
-    scenario: Scenario, chipset: Literal["q35", "pc", "virt", "s390-ccw-virtio"], _name: str | None
-) -> Scenario:
+def _put_chipset(scenario: Scenario, chipset: Chipset, _name: str | None) -> Scenario:
     """Change the board; between architectures the CPU, the firmware and the machine version go with it."""
     program = {"virt": "aarch64", "s390-ccw-virtio": "s390x"}.get(chipset, "x86_64")
     if program == scenario.program:
@@ -353,20 +399,18 @@ def _put_chipset(
     )
 
 
-def _put_accel(scenario: Scenario, accel: Literal["kvm", "tcg"], _name: str | None) -> Scenario:
+def _put_accel(scenario: Scenario, accel: Accelerator, _name: str | None) -> Scenario:
     return replace(scenario, accel=accel)
 
 
-def _field(name: str) -> tuple[Callable[[Scenario, str | None], Any], Callable[[Scenario, Any, str | None], Scenario]]:
+def _field(name: str) -> _Access:
     return (lambda scenario, _name: getattr(scenario, name)), (
         lambda scenario, value, _name: replace(scenario, **{name: value})
     )
 
 
-def _device_field(
-    name: str, shown: Callable[[Any], Any] = lambda value: value
-) -> tuple[Callable[[Scenario, str | None], Any], Callable[[Scenario, Any, str | None], Scenario]]:
-    return (lambda scenario, device: shown(getattr(_first(scenario, device), name))), (
+def _device_field(name: str) -> _Access:
+    return (lambda scenario, device: getattr(_first(scenario, device), name)), (
         lambda scenario, value, device: _on_devices(scenario, device, **{name: value})
     )
 
@@ -375,6 +419,50 @@ def _sizes(*sizes: int) -> tuple[tuple[str, int], ...]:
     return tuple((format_size(one), one) for one in sizes)
 
 
+DEVICE_SIZE: Final[Setting[int]] = Setting(
+    "device_size",
+    "Device size",
+    "size",
+    _get_size,
+    _put_size,
+    choices=_sizes(*SIZES),
+    per_device=True,
+    group="sliders",
+    help="size of the virtio-mem device's memory backend",
+)
+VHOST_SLOTS: Final[Setting[int | None]] = Setting(
+    "vhost_slots",
+    "vhost memslots",
+    "limit",
+    _get_vhost,
+    _put_vhost,
+    choices=(
+        ("none", None),
+        ("8 (no CONFIGURE_MEM_SLOTS)", 0),
+        *((f"{one:,}", one) for one in VHOST_LIMITS),
+    ),
+    group="sliders",
+    help="limit that a vhost-user back end reports",
+)
+VHOST_PLACE: Final[Setting[Place]] = Setting(
+    "vhost_place",
+    "vhost plugged",
+    "choice",
+    _get_place,
+    _put_place,
+    choices=(("before the devices", "before"), ("after the devices", "after")),
+    group="host",
+    help="order on the command line",
+)
+MAX_MEMSLOTS: Final[Setting[int]] = Setting(
+    "max_memslots",
+    "max-memslots",
+    "count",
+    lambda scenario, name: _first(scenario, name).max_memslots or 0,
+    lambda scenario, limit, name: _on_devices(scenario, name, max_memslots=limit),
+    per_device=True,
+    help="0 is automatic; RFC series only",
+)
 _ALL: Final = (
     Setting(
         "rules",
@@ -385,17 +473,7 @@ _ALL: Final = (
         group="toolbar",
         help="which QEMU decides",
     ),
-    Setting(
-        "device_size",
-        "Device size",
-        "size",
-        _get_size,
-        _put_size,
-        choices=_sizes(*SIZES),
-        per_device=True,
-        group="sliders",
-        help="size of the virtio-mem device's memory backend",
-    ),
+    DEVICE_SIZE,
     Setting(
         "requested_size",
         "Requested size",
@@ -418,14 +496,7 @@ _ALL: Final = (
         per_device=True,
         help="granularity of plugging (block-size)",
     ),
-    Setting(
-        "max_memslots",
-        "max-memslots",
-        "count",
-        *_device_field("max_memslots", lambda value: value or 0),
-        per_device=True,
-        help="0 is automatic; RFC series only",
-    ),
+    MAX_MEMSLOTS,
     Setting(
         "devices",
         "Devices",
@@ -445,20 +516,20 @@ _ALL: Final = (
     ),
     Setting("ram", "Boot RAM", "size", _field("ram")[0], _put_ram, choices=_sizes(*SIZES[:37]), help="-m size="),
     Setting("ram_slots", "DIMM slots", "count", *_field("ram_slots"), help="-m slots="),
-    Setting(
+    Setting[Chipset](
         "chipset",
         "Machine",
         "choice",
-        _field("chipset")[0],
+        lambda scenario, _name: scenario.chipset,
         _put_chipset,
         choices=(("q35", "q35"), ("pc", "pc"), ("virt (aarch64)", "virt"), ("s390-ccw-virtio", "s390-ccw-virtio")),
         help="-machine",
     ),
-    Setting(
+    Setting[Accelerator](
         "accel",
         "Accelerator",
         "choice",
-        _field("accel")[0],
+        lambda scenario, _name: scenario.accel,
         _put_accel,
         choices=(("KVM", "kvm"), ("TCG", "tcg")),
         help="-accel",
@@ -472,30 +543,8 @@ _ALL: Final = (
         group="sliders",
         help="KVM_CAP_NR_MEMSLOTS of the host",
     ),
-    Setting(
-        "vhost_slots",
-        "vhost memslots",
-        "limit",
-        _get_vhost,
-        _put_vhost,
-        choices=(
-            ("none", None),
-            ("8 (no CONFIGURE_MEM_SLOTS)", 0),
-            *((f"{one:,}", one) for one in VHOST_LIMITS),
-        ),
-        group="sliders",
-        help="limit that a vhost-user back end reports",
-    ),
-    Setting(
-        "vhost_place",
-        "vhost plugged",
-        "choice",
-        _get_place,
-        _put_place,
-        choices=(("before the devices", "before"), ("after the devices", "after")),
-        group="host",
-        help="order on the command line",
-    ),
+    VHOST_SLOTS,
+    VHOST_PLACE,
     Setting(
         "smm", "SMM (two address spaces)", "flag", *_field("smm"), group="host", help="KVM keeps every memslot twice"
     ),
@@ -516,5 +565,5 @@ _ALL: Final = (
         help="KVM then keeps rmap and write tracking for every memslot",
     ),
 )
-SETTINGS: Final[dict[str, Setting]] = {one.name: one for one in _ALL}
+SETTINGS: Final[dict[str, Setting[SettingValue]]] = {one.name: one for one in _ALL}
 """Every setting by name, in the order of the controls."""

@@ -53,7 +53,7 @@ from . import hotplug
 from .bus import DeviceMemoryBus
 from .from_text import play_commands, read_text
 from .hints import hints
-from .memory_device import MemoryDevice
+from .memory_device import MemoryDevice, MemoryDeviceInfo
 from .memslots import MemslotConsumers
 from .monitor_device import monitor_notes
 from .properties import refusal_of_property, requested_size_of
@@ -371,7 +371,7 @@ class Machine:
         """
         return self.picture.info_mtree(flat=flat)
 
-    def query_memory_devices(self) -> list[dict[str, Any]]:
+    def query_memory_devices(self) -> list[MemoryDeviceInfo]:
         """Return the data of QMP ``query-memory-devices``, in address order."""
         return [one.qmp() for one in self.bus.by_address()]
 
@@ -411,8 +411,8 @@ class Machine:
         driver: str | Device,
         id: str | None = None,  # noqa: A002 - QEMU's name
         *,
-        props: Mapping[str, Any] | None = None,
-        object: MemoryBackend | Mapping[str, Any] | None = None,  # noqa: A002 - QEMU's name
+        props: Mapping[str, object] | None = None,
+        object: MemoryBackend | Mapping[str, object] | None = None,  # noqa: A002 - QEMU's name
         vhost_slots: int | None = None,
         **more: Any,
     ) -> None:

@@ -5,7 +5,7 @@ Sources: hw/mem/memory-device.c, hw/mem/pc-dimm.c, hw/virtio/virtio-mem.c (QEMU 
 
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from workbook.lib.boards.compat import compat_property
 from workbook.lib.errors import BadInput, Refusal
@@ -17,9 +17,16 @@ from workbook.lib.size import KiB, round_down
 
 from .virtio_mem import VirtioMemDevice
 
-__all__ = ("MemoryDevice", "mappable", "memory_of", "ram_region")
+__all__ = ("MemoryDevice", "MemoryDeviceInfo", "mappable", "memory_of", "ram_region")
 
 _CANONICAL_PATH: Final = "x-use-canonical-path-for-ramblock-id"
+
+
+class MemoryDeviceInfo(TypedDict):
+    """An element of QMP's ``query-memory-devices`` (qapi/machine.json, MemoryDeviceInfo)."""
+
+    type: str
+    data: dict[str, str | int]
 
 
 @dataclass(eq=False)
@@ -90,13 +97,13 @@ class MemoryDevice:
             self._shown = (mapped, MemoryRegion.container(rules.container_name, self.size, slots[::-1], addr=addr))
         return self._shown[1]
 
-    def qmp(self) -> dict[str, Any]:
+    def qmp(self) -> MemoryDeviceInfo:
         """Return the element of ``query-memory-devices``."""
-        identity = {"id": self.spec.id} if self.spec.id is not None else {}
+        data: dict[str, str | int] = {} if self.spec.id is None else {"id": self.spec.id}
         memdev = f"/objects/{self.backend.id}"
         if self.virtio_mem:
             device = self.virtio_mem
-            data = {
+            data |= {
                 "memaddr": self.addr,
                 "node": device.node,
                 "requested-size": device.requested_size,
@@ -106,7 +113,7 @@ class MemoryDevice:
                 "memdev": memdev,
             }
         elif isinstance(self.spec, Dimm):
-            data = {
+            data |= {
                 "addr": self.addr,
                 "slot": self.slot,
                 "node": self.spec.node,
@@ -116,8 +123,8 @@ class MemoryDevice:
                 "hotpluggable": True,
             }
         else:
-            data = {"memaddr": self.addr, "size": self.size, "memdev": memdev}
-        return {"type": self.spec.type, "data": identity | data}
+            data |= {"memaddr": self.addr, "size": self.size, "memdev": memdev}
+        return {"type": self.spec.type, "data": data}
 
     def monitor_lines(self) -> list[str]:
         """Return the lines of ``info memory-devices``: sizes decimal, addresses hexadecimal."""

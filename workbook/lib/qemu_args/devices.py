@@ -7,7 +7,7 @@ hw/mem/pc-dimm.c, hw/mem/nvdimm.c (QEMU 7.2 to 10.0), compared with a QEMU 10.0.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from workbook.lib.errors import BadInput
 from workbook.lib.rules.base import RuleSet
@@ -112,7 +112,7 @@ class Buses:
 
 
 def device_from_properties(
-    driver: str, props: Mapping[str, Any], *, rules: RuleSet | None = None, vhost_slots: int | None = None
+    driver: str, props: Mapping[str, object], *, rules: RuleSet | None = None, vhost_slots: int | None = None
 ) -> Device | None:
     """Build the device of a ``device_add``; None where it is neither a memory device nor a vhost device.
 
@@ -133,7 +133,7 @@ def device_from_properties(
         A device or a property that QEMU does not know.
     """
     warnings: tuple[str, ...] = ()
-    given: dict[str, Any] = {"driver": driver}
+    given: dict[str, object] = {"driver": driver}
     if "," in driver:
         found, warnings = split_opts(driver, "driver", option="device_add")
         given |= found

@@ -5,7 +5,7 @@ Properties and texts: qapi/qom.json, backends/hostmem*.c (QEMU 7.2 to 10.0), com
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.scenario import MemoryBackend
@@ -44,7 +44,7 @@ _HUGE: Final = re.compile(r"huge(?:pages?|tlbfs|tlb)?(?:[-_]?(\d+)([KMG])i?B?)?"
 _ON_OFF_AUTO: Final = ("on", "off", "auto")
 
 
-def backend_from_object(given: Mapping[str, Any]) -> MemoryBackend:
+def backend_from_object(given: Mapping[str, object]) -> MemoryBackend:
     """Read the arguments of ``object-add``.
 
     Raises

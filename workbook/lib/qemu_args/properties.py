@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any, Final
+from typing import Final, TypeGuard
 
 from workbook.lib.errors import BadInput, BadValue, Refusal
 from workbook.lib.size import SIZE_LIMIT, strtosz
@@ -47,7 +47,7 @@ class Properties:
 
     def __init__(
         self,
-        values: Mapping[str, Any],
+        values: Mapping[str, object],
         dialect: Dialect = Dialect.DEVICE,
         *,
         where: str = "",
@@ -76,7 +76,7 @@ class Properties:
             pairs, warnings = opts_pairs(text, first, option=option)
             return cls(collapsed(pairs), dialect, where=where, warnings=warnings, repeated=tuple(pairs))
         try:
-            members: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
+            members: list[tuple[str, object]] = json.loads(text, object_pairs_hook=list)
         except (ValueError, RecursionError) as error:
             raise BadInput(f"-{option}: not valid JSON: {error}") from None
         props = cls(dict(members), Dialect.JSON, where=where)
@@ -102,7 +102,7 @@ class Properties:
     def _wrong(self, message: str, advice: str) -> Refusal:
         return self._placed(BadValue(message, advice))
 
-    def _is_text(self, value: Any) -> bool:
+    def _is_text(self, value: object) -> TypeGuard[str]:
         return isinstance(value, str) and self.dialect is not Dialect.JSON
 
     def size(self, name: str, default: int = 0) -> int:
@@ -136,7 +136,7 @@ class Properties:
             )
         return number
 
-    def _json_number(self, name: str, value: Any) -> int:
+    def _json_number(self, name: str, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not -(1 << 63) <= value <= _U64:
             raise self._wrong(
                 f"Parameter '{name}' expects uint64",
@@ -191,9 +191,11 @@ class Properties:
     def text(self, name: str) -> str | None:
         """Return text; None where it is not given."""
         value = self.values.get(name)
-        if name in self.values and not isinstance(value, str):
-            raise self._wrong_type(name, value, "string")
-        return value
+        if name not in self.values:
+            return None
+        if isinstance(value, str):
+            return value
+        raise self._wrong_type(name, value, "string")
 
     def choice(self, name: str, allowed: Sequence[str]) -> str | None:
         """Return one of `allowed`; None where it is not given."""
@@ -205,7 +207,7 @@ class Properties:
             )
         return value
 
-    def _wrong_type(self, name: str, value: Any, expected: str) -> Refusal:
+    def _wrong_type(self, name: str, value: object, expected: str) -> Refusal:
         return self._wrong(
             f"Invalid parameter type for '{name}', expected: {expected}",
             f"{name} {value!r:.60} must be a {expected}",

@@ -192,7 +192,9 @@ def _view(machine: Machine, view_before: set[FlatRange] | None) -> View:
     return View(
         info_mtree=tuple(mtree.tree_lines(root)) if root else (),
         info_mtree_flat=tuple(line.strip() for line in machine.info_mtree(flat=True).splitlines()),
-        memory_devices=tuple(JsonObject(one) for one in machine.query_memory_devices()),
+        memory_devices=tuple(
+            JsonObject({"type": one["type"], "data": one["data"]}) for one in machine.query_memory_devices()
+        ),
         info_memory_devices=tuple(machine.info_memory_devices().splitlines()),
         memory_size_summary=machine.memory_size_summary(),
         mapped_memslots={one.id: _mapped(machine, one) for one in machine.devices},

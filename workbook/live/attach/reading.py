@@ -127,7 +127,7 @@ class _Reader:
             if kind.startswith("child<"):
                 yield f"{path}/{one['name']}", kind.removeprefix("child<").removesuffix(">")
 
-    def execute_all(self, commands: Iterable[tuple[str, dict[str, Any] | None]]) -> list[Any]:
+    def execute_all(self, commands: Iterable[tuple[str, Mapping[str, object] | None]]) -> list[Any]:
         return [self.monitor.execute(command, arguments) for command, arguments in commands]
 
 

@@ -5,11 +5,11 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from workbook.lib.cost.measurements import MeasurementsJson
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
 from workbook.live.cli import ended
@@ -47,7 +47,7 @@ _COLUMNS: Final = ("total", "rmap", "gfn_track", "lpage_info", "dirty_bitmap")
 
 def _report(
     measurements: Sequence[Measurement], timings: Sequence[Timing], arguments: Sequence[str], device: Path
-) -> dict[str, Any]:
+) -> MeasurementsJson:
     with KvmDevice(device) as kvm:
         nr_memslots, spaces = kvm.nr_memslots, kvm.address_spaces
     return {
@@ -60,7 +60,7 @@ def _report(
         "address_spaces": spaces,
         "host": this_host().to_json(),
         "measurements": [measurement.to_json() for measurement in measurements],
-        "timing": [asdict(timing) for timing in timings],
+        "timing": [timing.to_json() for timing in timings],
     }
 
 

@@ -2,11 +2,11 @@
 
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from workbook.lib.cost.measurements import MeasuredHost
+from workbook.lib.cost.measurements import LayoutJson, MeasuredHost, MeasurementsJson
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, KiB, MiB, TiB
 
@@ -75,7 +75,7 @@ class ThisHost:
         BadInput
             No layout could be measured.
         """
-        rows: list[dict[str, Any]] = []
+        rows: list[LayoutJson] = []
         left_out: list[str] = []
         for layout, dirty_log in self.layouts:
             progress(f"{layout}{', dirty log' if dirty_log else ''}")
@@ -92,8 +92,8 @@ class ThisHost:
         timing = []
         for count in _TIMED:
             progress(f"time of {count:,} x 4 KiB")
-            timing.append(asdict(time_slots(count)))
-        report = {
+            timing.append(time_slots(count).to_json())
+        report: MeasurementsJson = {
             "host": this_host().to_json(),
             "kernel": platform.release(),
             "command": "workbook.live.kvm.ThisHost().measure(...)",

@@ -3,9 +3,10 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from workbook.lib.cost.kvm import KvmCost, KvmHost
+from workbook.lib.cost.measurements import LayoutJson, TimingJson
 from workbook.lib.errors import BadInput
 from workbook.lib.size import KiB, MiB, format_size
 
@@ -63,7 +64,7 @@ class Measurement:
             return dict(self.measured.by_part) == self.predicted.as_dict()
         return abs(self.measured.total - self.predicted.total) <= self.uncertainty
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> LayoutJson:
         """Return the measurement as JSON takes it."""
         by_part = self.measured.by_part
         return {
@@ -88,6 +89,15 @@ class Timing:
     size: int
     add_seconds: float
     remove_seconds: float
+
+    def to_json(self) -> TimingJson:
+        """Return the fields as JSON takes them."""
+        return {
+            "count": self.count,
+            "size": self.size,
+            "add_seconds": self.add_seconds,
+            "remove_seconds": self.remove_seconds,
+        }
 
 
 def measure(

@@ -35,7 +35,7 @@ _COMMANDS: Final = (
 class Queried(Protocol):
     """A QMP connection, or a proxy for one."""
 
-    def execute_all(self, commands: Iterable[tuple[str, dict[str, Any] | None]]) -> list[Any]:
+    def execute_all(self, commands: Iterable[tuple[str, Mapping[str, object] | None]]) -> list[Any]:
         """Run several commands in order."""
 
 

@@ -7,7 +7,7 @@ own loop serves all connections, and the methods here wait for it.
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import TimeoutError as WaitTimeout
 from functools import cache
 from pathlib import Path
@@ -39,7 +39,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _wait(work: Coroutine[Any, Any, _T], timeout: float) -> _T:
+def _wait(work: Coroutine[object, None, _T], timeout: float) -> _T:
     future = asyncio.run_coroutine_threadsafe(work, _loop())
     try:
         return future.result(timeout)
@@ -85,7 +85,7 @@ class Qmp:
         except (QmpBroken, QmpRefusal):
             return
 
-    def execute(self, command: str, arguments: dict[str, Any] | None = None) -> Any:
+    def execute(self, command: str, arguments: Mapping[str, object] | None = None) -> Any:
         """Run one command and return its answer.
 
         Raises
@@ -97,7 +97,7 @@ class Qmp:
         """
         return _wait(self._client.execute(command, arguments), self._timeout)
 
-    def execute_all(self, commands: Iterable[tuple[str, dict[str, Any] | None]]) -> list[Any]:
+    def execute_all(self, commands: Iterable[tuple[str, Mapping[str, object] | None]]) -> list[Any]:
         """Run several commands in order, in one go; raises as `execute` does."""
 
         async def run() -> list[Any]:
@@ -105,7 +105,7 @@ class Qmp:
 
         return _wait(run(), self._timeout)
 
-    def execute_and_await(self, command: str, arguments: dict[str, Any] | None, event: str) -> None:
+    def execute_and_await(self, command: str, arguments: Mapping[str, object] | None, event: str) -> None:
         """Run a command and wait for an event that follows it; raises as `execute` does."""
 
         async def run() -> None:

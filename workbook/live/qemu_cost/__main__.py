@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from workbook.lib.cost.measurements import MeasurementsJson
 from workbook.lib.size import GiB, KiB, format_size, parse_size
 from workbook.live.cli import ended
 from workbook.live.kvm import this_host
@@ -125,7 +126,7 @@ def _report(
     starts: Sequence[Start],
     updates: Sequence[Update],
     arguments: Sequence[str],
-) -> dict[str, Any]:
+) -> MeasurementsJson:
     return {
         "about": "memslots of a real QEMU; bytes and seconds; memslots as [count, size, start]",
         "command": shlex.join(["python", "-m", "workbook.live.qemu_cost", *arguments]),

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from workbook.lib import Machine
 from workbook.lib.cost.kvm import KvmCost, KvmHost
+from workbook.lib.cost.measurements import LayoutJson, StartJson
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, MiB, TiB, format_size
 from workbook.live.guest.virtio import MAX_BLOCKS, VirtioMemDriver
@@ -70,7 +71,7 @@ class DeviceCost:
         """Whether measured and predicted are equal to the page in every part."""
         return self.measured.by_part == self.predicted.as_dict()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> LayoutJson:
         """Return the measurement as JSON takes it; the fields of `workbook.live.kvm` have its names."""
         starts, sizes = zip(*self.memslots, strict=True) if self.memslots else ((), ())
         return {
@@ -107,7 +108,7 @@ class Start:
     size: int
     seconds: tuple[float, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> StartJson:
         """Return the times as JSON takes them, to the millisecond."""
         seconds = [round(one, 3) for one in self.seconds]
         return {"dynamic_memslots": self.dynamic, "device_size": self.size, "seconds": seconds}

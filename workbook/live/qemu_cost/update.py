@@ -4,11 +4,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from workbook.lib.actions import VhostStart
+from workbook.lib.cost.measurements import UpdateJson
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, MiB
 from workbook.live.guest.virtio import MemAnswer, VirtioMemDriver
@@ -65,10 +66,19 @@ class Update:
     messages: Mapping[str, int] = field(default_factory=dict)
     ioctls: int = 0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> UpdateJson:
         """Return the fields as JSON takes them, times to the microsecond."""
-        times = {"seconds": round(self.seconds, 6), "idle_seconds": round(self.idle_seconds, 6)}
-        return asdict(self) | times | {"messages": dict(self.messages)}
+        return {
+            "slots": self.slots,
+            "requests": self.requests,
+            "mapped": self.mapped,
+            "vhost": self.vhost,
+            "accel": self.accel,
+            "seconds": round(self.seconds, 6),
+            "idle_seconds": round(self.idle_seconds, 6),
+            "messages": dict(self.messages),
+            "ioctls": self.ioctls,
+        }
 
 
 def measure_update(
