@@ -463,6 +463,24 @@ MAX_MEMSLOTS: Final[Setting[int]] = Setting(
     per_device=True,
     help="0 is automatic; RFC series only",
 )
+_CHIPSET: Final[Setting[Chipset]] = Setting(
+    "chipset",
+    "Machine",
+    "choice",
+    lambda scenario, _name: scenario.chipset,
+    _put_chipset,
+    choices=(("q35", "q35"), ("pc", "pc"), ("virt (aarch64)", "virt"), ("s390-ccw-virtio", "s390-ccw-virtio")),
+    help="-machine",
+)
+_ACCELERATOR: Final[Setting[Accelerator]] = Setting(
+    "accel",
+    "Accelerator",
+    "choice",
+    lambda scenario, _name: scenario.accel,
+    _put_accel,
+    choices=(("KVM", "kvm"), ("TCG", "tcg")),
+    help="-accel",
+)
 _ALL: Final = (
     Setting(
         "rules",
@@ -516,24 +534,8 @@ _ALL: Final = (
     ),
     Setting("ram", "Boot RAM", "size", _field("ram")[0], _put_ram, choices=_sizes(*SIZES[:37]), help="-m size="),
     Setting("ram_slots", "DIMM slots", "count", *_field("ram_slots"), help="-m slots="),
-    Setting[Chipset](
-        "chipset",
-        "Machine",
-        "choice",
-        lambda scenario, _name: scenario.chipset,
-        _put_chipset,
-        choices=(("q35", "q35"), ("pc", "pc"), ("virt (aarch64)", "virt"), ("s390-ccw-virtio", "s390-ccw-virtio")),
-        help="-machine",
-    ),
-    Setting[Accelerator](
-        "accel",
-        "Accelerator",
-        "choice",
-        lambda scenario, _name: scenario.accel,
-        _put_accel,
-        choices=(("KVM", "kvm"), ("TCG", "tcg")),
-        help="-accel",
-    ),
+    _CHIPSET,
+    _ACCELERATOR,
     Setting(
         "kvm_slots",
         "KVM memslots",
