@@ -5,6 +5,8 @@ from dataclasses import replace
 from workbook.data import measurements
 from workbook.gallery.costs import (
     bars_of,
+    exposed_over_plugged,
+    exposed_over_time,
     growth_of,
     ioctl_times,
     metadata_over_memslot_size,
@@ -13,6 +15,7 @@ from workbook.gallery.costs import (
     predicted_and_measured,
     update_times_chart,
 )
+from workbook.lib.actions import RequestSize, Settle
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.qemu_args.reader import read_argv
 from workbook.lib.rules import DynamicMemslots
@@ -24,6 +27,18 @@ DEVICE = read_argv(
     "-device virtio-mem-pci,id=vm0,memdev=mem0,dynamic-memslots=on"
 )
 SHADOW = KvmHost(tdp_mmu=False)
+
+
+def test_exposed_over_time_and_over_plugged() -> None:
+    """What is mapped and not plugged, after each action and for each plugged size, as the model has it."""
+    rules = ("single", "qemu-10.0", "stratovirt")
+    grown = replace(DEVICE, actions=(RequestSize(dev="vm0", size=GiB), Settle(dev="vm0")))
+    over_time = {name: y for name, (_, y) in exposed_over_time(grown, rules).chart.curves.items()}
+    assert over_time["single"] == [TiB, TiB, TiB - GiB]
+    assert over_time["qemu-10.0"] == [0, 0, 3 * GiB]
+    assert over_time["stratovirt"] == [0, 0, 0]
+    over_plugged = exposed_over_plugged(DEVICE, rules, [GiB, 4 * GiB]).chart
+    assert over_plugged.curves["qemu-10.0"][1] == [3 * GiB, 0]
 
 
 class Mergeable(DynamicMemslots):

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+from workbook.lib.actions import RequestSize, Settle
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
 from workbook.lib.explore.settings import SETTINGS
 from workbook.lib.rules import RULE_SETS, Budget, get
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB
-from workbook.tables.comparison import decisions, difference, outcomes
+from workbook.tables.comparison import courses, decisions, difference, outcomes
 
 LETTER = PRESETS["cover-letter-20g"].scenario
 
@@ -35,7 +36,7 @@ def test_outcomes_under_every_rule_set() -> None:
         for row in table.rows:
             outcome = Outcome.of(PRESETS[name].scenario, row[0])
             assert row[2:4] == (outcome.used, outcome.promised)
-            assert row[5] == (outcome.problem.message if outcome.problem else "accepted")
+            assert row[6] == (outcome.problem.message if outcome.problem else "accepted")
             assert (row[1] == "-") == (outcome.layout is None)
 
 
@@ -50,6 +51,18 @@ def test_difference_marks_what_was_set_and_what_follows() -> None:
     assert rows["memslots mapped"] == ("21", "0", "≠")
     assert rows["QEMU says"] == ("accepted", "accepted", "=")
     assert "Device size" not in rows
+
+
+def test_courses_of_other_monitors() -> None:
+    """Over a whole course: where the device lies, the most memslots, average exposure, and changes of memslots."""
+    actions = (RequestSize(dev="vm0", size=2 * GiB), Settle(dev="vm0"))
+    grown = replace(LETTER, actions=(*actions, RequestSize(dev="vm0", size=0), Settle(dev="vm0")))
+    rows = {row[0]: row[1:] for row in courses(grown, ("qemu-10.0", "firecracker", "dragonball", "stratovirt")).rows}
+    assert rows["qemu-10.0"] == ("5 GiB", 1, "10 MiB", "819.2 MiB", 2, "accepted")
+    assert rows["firecracker"][0:2] == ("512 GiB", 16)
+    assert rows["firecracker"][3:] == ("0 B", 32, "accepted")
+    assert (rows["dragonball"][1], rows["dragonball"][4]) == (1, 1)
+    assert (rows["stratovirt"][1], rows["stratovirt"][3]) == (64, "0 B")
 
 
 def test_nothing_differs() -> None:

@@ -69,7 +69,7 @@ def _text(number: float, unit: Unit) -> str:
 
 
 class Curves:
-    """Named curves over a logarithmic axis in powers of two; a click in the legend hides one.
+    """Named curves, as a rule over a logarithmic axis in powers of two; a click in the legend hides one.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ class Curves:
         Texts.
     x_unit, y_unit
         ``bytes`` or ``count``.
-    y_log
-        A logarithmic y axis; values must be above 0.
+    x_log, y_log
+        Logarithmic axes, on which there is no place for 0.
     steps
         Keep each value until the next x, instead of straight lines.
     height
@@ -102,6 +102,7 @@ class Curves:
         y_title: str = "memslots",
         x_unit: Unit = "bytes",
         y_unit: Unit = "count",
+        x_log: bool = True,
         y_log: bool = False,
         steps: bool = False,
         height: int = 340,
@@ -116,13 +117,13 @@ class Curves:
             height=height,
             tools=zoom_tools("both"),
             saved_as="curves",
-            x_axis_type="log",
+            x_axis_type="log" if x_log else "linear",
             y_axis_type="log" if y_log else "linear",
             x_range=DataRange1d(range_padding=0.02, only_visible=True),
             y_range=DataRange1d(range_padding=0.06, only_visible=True) if y_log else DataRange1d(start=0),
         )
         self.figure.xaxis.axis_label, self.figure.yaxis.axis_label = x_title, y_title
-        _put_unit_on(self.figure.xaxis[0], x_unit, log=True)
+        _put_unit_on(self.figure.xaxis[0], x_unit, log=x_log)
         _put_unit_on(self.figure.yaxis[0], y_unit, log=y_log)
         empty = curve_columns(([], []), x_unit=x_unit, y_unit=y_unit)
         self.sources = [ColumnDataSource({**empty, "name": []}) for _ in range(MOST)]

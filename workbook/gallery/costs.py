@@ -20,6 +20,8 @@ from workbook.widgets.picture import Picture
 
 __all__ = (
     "bars_of",
+    "exposed_over_plugged",
+    "exposed_over_time",
     "growth_of",
     "ioctl_times",
     "metadata_over_memslot_size",
@@ -75,6 +77,44 @@ def metadata_over_plugged(
         {
             one.name: (list(plugged), [Outcome.of(with_plugged(scenario, size), one).cost.total for size in plugged])
             for one in map(get, rules)
+        }
+    )
+    return Picture(chart)
+
+
+def exposed_over_plugged(
+    scenario: Scenario, rules: Iterable[RuleSet | str], plugged: Sequence[int] = PLUGGED
+) -> Picture:
+    """Return what the guest can touch though it is not plugged, over what it was asked for and has plugged.
+
+    Nothing exposed is no point on the logarithmic axis.
+    """
+    chart = Curves(
+        "Exposed over plugged memory", x_title="plugged", y_title="exposed", y_unit="bytes", y_log=True, steps=True
+    )
+    chart.update(
+        {
+            one.name: (list(plugged), [Outcome.of(with_plugged(scenario, size), one).exposed for size in plugged])
+            for one in map(get, rules)
+        }
+    )
+    return Picture(chart)
+
+
+def exposed_over_time(scenario: Scenario, rules: Iterable[RuleSet | str]) -> Picture:
+    """Return what the guest can touch though it is not plugged, after each action of a scenario."""
+    chart = Curves(
+        "Exposed after each action", x_title="actions", y_title="exposed", x_unit="count", y_unit="bytes",
+        x_log=False, y_log=True, steps=True,
+    )  # fmt: skip
+    outcomes = [Outcome.of(scenario, one) for one in rules]
+    chart.update(
+        {
+            one.rules.name: (
+                list(range(len(one.steps))),
+                [one.after(number).exposed for number in range(len(one.steps))],
+            )
+            for one in outcomes
         }
     )
     return Picture(chart)

@@ -5,13 +5,15 @@ from collections.abc import Iterable
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.settings import SETTINGS, Setting, SettingValue
+from workbook.lib.memory.flatview import ChangeKind
 from workbook.lib.rules import Budget, RuleSet, get
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size
 
 from .table import Table
 
-__all__ = ("decisions", "difference", "differing", "outcomes")
+_UPDATES = (ChangeKind.ADD, ChangeKind.DEL)
+__all__ = ("courses", "decisions", "difference", "differing", "outcomes")
 
 
 def decisions(examples: Iterable[tuple[str, Budget, int]], rules: Iterable[RuleSet | str]) -> Table:
@@ -45,10 +47,41 @@ def outcomes(scenario: Scenario, rules: Iterable[RuleSet | str]) -> Table:
                 outcome.used,
                 outcome.promised,
                 format_size(outcome.cost.total, digits=1),
+                format_size(outcome.exposed, digits=1),
                 outcome.problem.message if outcome.problem else "accepted",
             )
         )
-    return Table.of(("rules", "first device", "mapped", "promised", "metadata", "QEMU says"), rows)
+    return Table.of(("rules", "first device", "mapped", "promised", "metadata", "exposed", "QEMU says"), rows)
+
+
+def courses(scenario: Scenario, rules: Iterable[RuleSet | str]) -> Table:
+    """Show what a scenario comes to under several rule sets over its whole course.
+
+    Memslots and metadata at their most, exposed bytes on average over the moments after an action, and how often KVM's
+    memslots of device memory are added or removed.
+    """
+    rows = []
+    for one in map(get, rules):
+        outcome = Outcome.of(scenario, one)
+        moments = [outcome.after(number) for number in range(len(outcome.steps))]
+        device = next((found for found in outcome.layout.devices), None) if outcome.layout else None
+        if not moments or device is None:
+            rows.append((one.name, "-", 0, "-", "-", 0, outcome.problem.message if outcome.problem else ""))
+            continue
+        exposed = sum(moment.exposed for moment in moments) // len(moments)
+        rows.append(
+            (
+                one.name,
+                format_size(device.start),
+                max(moment.used for moment in moments),
+                format_size(max(moment.cost.total for moment in moments), digits=1),
+                format_size(exposed, digits=1),
+                sum(1 for step in outcome.steps for change in step.changes if change.kind in _UPDATES),
+                outcome.problem.message if outcome.problem else "accepted",
+            )
+        )
+    names = ("rules", "device at", "memslots", "metadata", "exposed on average", "memslot updates", "the monitor says")
+    return Table.of(names, rows)
 
 
 def difference(left: Outcome, right: Outcome) -> Table:
@@ -84,4 +117,5 @@ def _consequences(left: Outcome, right: Outcome) -> Iterable[tuple[str, list[str
     yield "memslots mapped", [f"{one.used:,}" for one in both]
     yield "memslots promised", [f"{one.promised:,}" for one in both]
     yield "KVM metadata", [format_size(one.cost.total, digits=1) for one in both]
+    yield "exposed", [format_size(one.exposed, digits=1) for one in both]
     yield "QEMU says", [one.problem.message if one.problem else "accepted" for one in both]
