@@ -11,16 +11,25 @@ from typing import Final
 
 from .errors import BadInput
 from .qemu_args.config_file import is_config_file
-from .qemu_args.words import split_words
+from .qemu_args.shell import qemu_commands
+from .qemu_args.words import split_process_words, split_words
 
 __all__ = ("Command", "TextForm", "recognise")
 
 _PROGRAM: Final = re.compile(r"(?:^|[\s/])(?:qemu-system-[a-z0-9_]+|qemu-kvm|kvm)(?=[\s\"']|$)")
 _PS_HEADER: Final = re.compile(r"^\s*(?:UID|USER|F|PID|COMMAND|CMD|ARGS)\b.*$", re.MULTILINE)
+_PS_COLUMNS: Final = re.compile(r"\S+\s+\d+\s|\s*\d+\s|[\s|`\\\u2500-\u257f-]*[\u2500-\u257f]\s*\d+\s")
+"""A user and a process id, or the id alone; ``systemctl status`` draws a tree before it."""
+_LOGGED: Final = re.compile(r"launching \S+ with: \[(.*?)\](?:\\?\"|\s|$)", re.DOTALL)
+_QUOTED_WORD: Final = re.compile(r"'([^'\n]*)'|\"([^\"\n]*)\"")
+_QUOTED_LIST: Final = re.compile(
+    r"\s*[\[(]?\s*(?:(?:'[^'\n]*'|\"[^\"\n]*\")\s*,\s*)+(?:'[^'\n]*'|\"[^\"\n]*\")?\s*,?\s*[\])]?\s*"
+)
 _MONITOR: Final = re.compile(
     r"^(?:\(qemu\)\s*)?(object_add|device_add|netdev_add|chardev-add|device_del|object_del)\s+(.*)$"
 )
 _XML: Final = re.compile(r"^\s*(?:<\?xml|<!--|<[A-Za-z])")
+_JSON: Final = re.compile(r"\{|\[\s*[\[{\"\]]")
 _KUBEVIRT: Final = re.compile(r"^\s*(?:-\s+)?(?:apiVersion|kind)\s*:", re.MULTILINE)
 MOST_TEXT: Final = 16 << 20
 """Characters that a pasted text may have."""
@@ -83,7 +92,7 @@ def recognise(text: str) -> TextForm:
         return TextForm("libvirt domain XML" if whole else "a device in libvirt's XML", xml=stripped)
     if is_config_file(stripped):
         return TextForm("a configuration file of -readconfig", config=text)
-    if stripped[0] in "{[":
+    if _JSON.match(stripped):
         return _from_json(stripped)
     monitor = [_MONITOR.match(line.strip()) for line in stripped.splitlines() if line.strip()]
     if monitor and all(monitor):
@@ -95,18 +104,26 @@ def recognise(text: str) -> TextForm:
 
 
 def _command_line(text: str) -> TextForm:
-    """Recognise a command line: of a shell, or among the columns of ``ps``."""
+    """Recognise a command line: of a shell, among the columns of ``ps``, in a log, or as a list of strings."""
     lines = text.splitlines()
     found = [(line, match) for line in lines if (match := _PROGRAM.search(line)) and " -" in line[match.end() :]]
     first = text.lstrip()
-    columns = bool(found) and re.match(r"\S+\s+\d+\s|\s*\d+\s", found[0][0]) is not None
+    if log := _LOGGED.search(text):
+        words = split_process_words(log[1].replace('\\"', '"'))
+        return TextForm("a line of Kata Containers' log", argv=words)
+    if _QUOTED_LIST.fullmatch(text):
+        words = [one[1] if one[1] is not None else one[2] for one in _QUOTED_WORD.finditer(text)]
+        return TextForm("a list of words", argv=words)
+    columns = bool(found) and _PS_COLUMNS.match(found[0][0]) is not None
     if found and (columns or _PS_HEADER.search(lines[0])):
         line, match = found[0]
         start = line.rfind(" ", 0, match.end() - 1) + 1
         others = tuple(f"another process: {other[:60]}" for other, _ in found[1:])
-        return TextForm("a line of ps", argv=line[start:], ignored=others)
+        return TextForm("a line of ps", argv=split_process_words(line[start:]), ignored=others)
     if first.startswith("-") or found or re.search(r"(?:^|\s)--?[A-Za-z]", text):
-        return TextForm("a QEMU command line", argv=text)
+        words, *more = qemu_commands(text)
+        others = tuple(f"another command: {' '.join(one)[:60]}" for one in more)
+        return TextForm("a QEMU command line", argv=words, ignored=others)
     raise BadInput(
         f"not recognised: {first[:40]!r}; give a QEMU command line, ps output, /proc/PID/cmdline, libvirt XML, "
         "commands of a monitor, QMP, or a KubeVirt object"

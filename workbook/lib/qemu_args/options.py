@@ -3,15 +3,16 @@
 Options and their arguments are QEMU 10.0's own (by way of `catalogue`); system/vl.c tells what each does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from workbook.lib.errors import BadInput, Refusal
 
 from .catalogue import REMOVED_OPTIONS, takes_argument
-from .words import split_words
+from .proxmox import PROXMOX_OPTIONS, is_proxmox
+from .shell import program_of, qemu_commands
 
-__all__ = ("HARMLESS_OPTIONS", "UNMODELLED_OPTIONS", "program_of", "split_options")
+__all__ = ("HARMLESS_OPTIONS", "UNMODELLED_OPTIONS", "split_options")
 
 HARMLESS_OPTIONS: Final[dict[str, str]] = {
     **dict.fromkeys(
@@ -52,22 +53,6 @@ UNMODELLED_OPTIONS: Final[dict[str, str]] = {
 """Options that may change a number and are not modelled, and how."""
 
 
-_PROGRAMS: Final = frozenset(("qemu", "qemu-kvm", "kvm", "qemu-kvm.orig", "qemu-kvm.distrib"))
-
-
-def program_of(words: Sequence[str]) -> tuple[str | None, int]:
-    """Return the name of the program without its folder, and the index of the word behind it.
-
-    ``env NAME=VALUE``, ``sudo -u NAME`` and the like may stand before it; (None, 0) where a line has no program.
-    """
-    if words and not words[0].startswith("-"):
-        for index, word in enumerate(words):
-            name = word.rpartition("/")[2]
-            if name.startswith("qemu-system-") or name in _PROGRAMS:
-                return name, index + 1
-    return None, 0
-
-
 def split_options(argv: str | Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the words of a command line, and its options with their values ("" for those without).
 
@@ -82,13 +67,14 @@ def split_options(argv: str | Sequence[str]) -> tuple[list[str], list[tuple[str,
     """
     if not isinstance(argv, str) and not isinstance(argv, Sequence):
         raise BadInput(f"the command line must be one string or a list of strings, not {argv!r:.60}")
-    words = split_words(argv) if isinstance(argv, str) else list(argv)
+    words = qemu_commands(argv)[0] if isinstance(argv, str) else list(argv)
     if not all(isinstance(one, str) for one in words):
         raise BadInput("the command line must be one string or a list of strings")
-    return words, list(_options(words[program_of(words)[1] :]))
+    downstream = PROXMOX_OPTIONS if is_proxmox(words) else {}
+    return words, list(_options(words[program_of(words)[1] :], downstream))
 
 
-def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _options(words: Sequence[str], downstream: Mapping[str, bool]) -> Iterator[tuple[str, str]]:
     index = 0
     while index < len(words):
         word = words[index]
@@ -99,7 +85,7 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         option = word[2:] if word.startswith("--") else word[1:]
         argument = takes_argument(option)
         if argument is None:
-            argument = REMOVED_OPTIONS.get(option)
+            argument = downstream.get(option, REMOVED_OPTIONS.get(option))
         if argument is None:
             refusal = Refusal("invalid option", f"{word:.60} is no option of QEMU 10.0: look at its spelling")
             refusal.where = word

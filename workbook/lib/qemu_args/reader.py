@@ -37,9 +37,11 @@ from .memory import MemoryOption, MemorySizes
 from .netdevs import DEFAULT_CARD, check_netdev, network_card, vhost_netdev
 from .numa import Numa
 from .objects import UNMODELLED_OBJECTS, backend_from_object, backend_of, check_object
-from .options import UNMODELLED_OPTIONS, program_of, split_options
+from .options import UNMODELLED_OPTIONS, split_options
 from .other_machines import OTHER_PROGRAMS, read_other_machine
 from .properties import Dialect, Properties
+from .proxmox import CONFIG_FILES, PROXMOX_OPTIONS
+from .shell import program_of
 from .syntax import split_keyval, split_opts
 from .writer import write_argv
 
@@ -296,6 +298,8 @@ class _Reader:
                 raise BadInput(f"-{option} asks QEMU for help and starts no VM: leave it out")
             case _ if option in UNMODELLED_OPTIONS:
                 self._note("not modelled", UNMODELLED_OPTIONS[option], f"-{option} {value}".strip())
+            case _ if option in PROXMOX_OPTIONS:
+                self._note("passed over", "an option of Proxmox' QEMU, which upstream refuses as invalid", f"-{option}")
             case _ if option in REMOVED_OPTIONS:
                 self._note("passed over", "an option of older QEMUs, which 10.0 refuses as invalid", f"-{option}")
 
@@ -377,9 +381,10 @@ class _Reader:
 
     def _take_config(self, path: str) -> None:
         """Take the options of a configuration file, whose content was handed in."""
-        if path not in self.files:
+        files = {**CONFIG_FILES, **self.files}
+        if path not in files:
             raise BadInput(f"-readconfig {path:.60}: the file cannot be opened from here: hand its content in (files=)")
-        for group, name, values in config_sections(self.files[path], path):
+        for group, name, values in config_sections(files[path], path):
             given = {**({"id": name} if name is not None else {}), **values}
             where = f"{path} [{group}]"
             match group:

@@ -5,9 +5,9 @@ from typing import Final
 
 from workbook.lib.errors import BadInput
 
-__all__ = ("split_words",)
+__all__ = ("BLANKS", "json_end", "quoted", "split_process_words", "split_words")
 
-_BLANKS: Final = " \t\r\n"
+BLANKS: Final = " \t\r\n"
 
 
 def split_words(line: str) -> list[str]:
@@ -43,14 +43,14 @@ def split_words(line: str) -> list[str]:
             word.append(line[index])
             index += 1
         elif char in "'\"":
-            text, index = _quoted(line, index, char)
+            text, index = quoted(line, index, char)
             word = [] if word is None else word
             word.append(text)
-        elif char in _BLANKS:
+        elif char in BLANKS:
             if word is not None:
                 words.append("".join(word))
             word = None
-        elif char == "{" and word is None and (end := _json_end(line, index - 1)):
+        elif char == "{" and word is None and (end := json_end(line, index - 1)):
             words.append(line[index - 1 : end])
             index = end
         elif char == "#" and word is None:
@@ -64,16 +64,34 @@ def split_words(line: str) -> list[str]:
     return words
 
 
-def _json_end(line: str, start: int) -> int:
+def split_process_words(line: str) -> list[str]:
+    """Split the arguments of a process as ``ps`` prints them: quotes stand for themselves, JSON may fill a word.
+
+    Where a word had blanks, it cannot be known.
+    """
+    words: list[str] = []
+    index = 0
+    while index < len(line):
+        if line[index] in BLANKS:
+            index += 1
+            continue
+        end = json_end(line, index) if line[index] == "{" else 0
+        end = end or next((at for at in range(index, len(line)) if line[at] in BLANKS), len(line))
+        words.append(line[index:end])
+        index = end
+    return words
+
+
+def json_end(line: str, start: int) -> int:
     """Return where JSON ends that begins at `start` and fills a word, as ``ps`` prints it; 0 for none."""
     try:
         _, end = json.JSONDecoder().raw_decode(line, start)
     except (ValueError, RecursionError):
         return 0
-    return end if end == len(line) or line[end] in _BLANKS else 0
+    return end if end == len(line) or line[end] in BLANKS else 0
 
 
-def _quoted(line: str, start: int, quote: str) -> tuple[str, int]:
+def quoted(line: str, start: int, quote: str) -> tuple[str, int]:
     """Return what stands between quotes that opened before `start`, and the index behind the closing one."""
     text: list[str] = []
     index = start

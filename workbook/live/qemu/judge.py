@@ -1,7 +1,7 @@
 """Run one command line on this machine's QEMU and compare the result with the model."""
 
 from workbook.lib.actions import Start
-from workbook.lib.qemu_args.words import split_words
+from workbook.lib.qemu_args.shell import qemu_commands
 from workbook.lib.recording import Observation, compare, predict
 from workbook.lib.recording.format import View
 
@@ -19,7 +19,7 @@ def compare_with_model(command_line: str) -> list[tuple[str, str]]:
     # here and not above: a notebook offers this also where the extra that it needs is not installed
     from .recorder import play  # noqa: PLC0415
 
-    words = split_words(command_line)
+    (words, *_) = qemu_commands(command_line)
     first = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
     played = play(["qemu-system-x86_64", *words[first:]], [Start()])
     recorded = played.to_json()
