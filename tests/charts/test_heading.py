@@ -2,10 +2,12 @@
 
 import pytest
 
-from workbook.charts import ListenerEvents, MemoryMap, OverheadBars, SlotBudget
+from workbook.charts import ListenerEvents, MemoryMap, OutcomeCharts, OverheadBars, SlotBudget
 from workbook.charts.heading import Heading
 from workbook.charts.theme import THEMES, Theme, theme_of
 from workbook.lib.cost.kvm import KvmHost
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.presets import PRESETS
 from workbook.lib.size import GiB
 
 PAGES = pytest.mark.parametrize("theme", THEMES.values(), ids=list(THEMES))
@@ -36,16 +38,36 @@ def test_texts_are_escaped() -> None:
 
 @pytest.mark.parametrize("chart", [MemoryMap(), OverheadBars(), SlotBudget(), ListenerEvents()])
 def test_inside_for_saved_pictures(chart: MemoryMap | OverheadBars | SlotBudget | ListenerEvents) -> None:
-    """Title and legend are inside the figure too, hidden and the same."""
+    """Title and legend are inside the figure too, hidden; on the page the legend has what is drawn, no more."""
     if isinstance(chart, OverheadBars):
-        chart.update({"now": KvmHost().metadata([GiB])})
+        chart.update({"now": KvmHost(tdp_mmu=False).metadata([GiB])})
     [legend], title = chart.figure.legend, chart.figure.title
     assert not legend.visible
     assert not title.visible
     assert title.text in html(chart._heading)
-    for item in legend.items:
-        assert item.label["value"] in html(chart._heading)
-        assert not any(one.visible for one in item.renderers)
+    entries = [item.label["value"] for item in legend.items]
+    assert entries
+    shown = [one for one in entries if f">{one}<" in html(chart._heading)]
+    if isinstance(chart, OverheadBars):
+        assert shown == ["rmap", "gfn_track", "lpage_info"]
+    elif not isinstance(chart, ListenerEvents):
+        assert shown == []
+    assert not any(one.visible for item in legend.items for one in item.renderers)
+
+
+def test_a_saved_picture_says_what_it_is_of() -> None:
+    """Settings and verdict are inside every figure of an outcome, hidden on the page, on lines that fit."""
+    charts = OutcomeCharts()
+    outcome = Outcome.of(PRESETS["kata-virtiofsd"].scenario)
+    charts.update(outcome)
+    for chart in (charts.memory_map, charts.overhead, charts.budget):
+        details = chart._heading._details
+        assert details in chart.figure.above
+        assert not details.visible
+        text = " ".join(details.text.split())
+        assert "vu0 509 memslots; vm0 30 GiB; KVM 32,764 memslots, shadow paging" in text
+        assert outcome.summary() in text
+        assert max(map(len, details.text.splitlines())) <= 96
 
 
 @PAGES

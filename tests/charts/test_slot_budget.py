@@ -1,12 +1,12 @@
-"""Memslot budget: pieces are shares of the limit, and over-commit is a piece of its own."""
+"""Memslot budget: pieces follow each other on a logarithmic axis, and over-commit is a piece of its own."""
 
 from itertools import pairwise
+from math import log
 
-import pytest
 from hypothesis import given, strategies as st
 
 from workbook.charts import SlotBudget
-from workbook.charts.slot_budget import NO_LIMITS, slot_budget_columns
+from workbook.charts.slot_budget import FLOOR, NO_LIMITS, slot_budget_columns
 from workbook.charts.theme import theme_of
 from workbook.lib.machine.snapshot import Consumer, Layout
 
@@ -18,8 +18,8 @@ consumers = st.builds(
 
 
 @given(consumers)
-def test_pieces_are_shares_of_the_limit(one: Consumer) -> None:
-    """Pieces follow each other from 0, their numbers add up, up to the limit at 100 % and what exceeds it behind."""
+def test_pieces_add_up_to_the_limit(one: Consumer) -> None:
+    """Pieces follow each other, their numbers add up to the limit, and what exceeds it lies behind."""
     columns = slot_budget_columns([one], LIGHT)
     taken = one.boot + one.used + one.reserved
     assert one.limit is not None
@@ -29,9 +29,9 @@ def test_pieces_are_shares_of_the_limit(one: Consumer) -> None:
     assert number.get("free", 0) == max(one.limit - taken, 0)
     assert number.get("over", 0) == max(taken - one.limit, 0)
     ends = list(zip(columns["left"], columns["right"], strict=True))
-    assert ends[0][0] == 0
-    assert all(left[1] == pytest.approx(right[0]) for left, right in pairwise(ends))
-    assert ends[-1][1] == pytest.approx(100 * max(taken, one.limit) / one.limit)
+    assert ends[0][0] == FLOOR
+    assert all(left[1] == right[0] for left, right in pairwise(ends))
+    assert ends[-1][1] == max(taken, one.limit)
 
 
 def test_numbers_of_the_model(two_devices: Layout) -> None:
@@ -47,15 +47,26 @@ def test_numbers_of_the_model(two_devices: Layout) -> None:
     ]
 
 
+def test_few_of_many_can_be_seen() -> None:
+    """28 of 32,764 memslots take a tenth of the axis and more."""
+    chart = SlotBudget()
+    chart.update([Consumer("KVM", 32764, 7, 21, 479)])
+    span = log(chart.figure.x_range.end / chart.figure.x_range.start)
+    right = chart.source.data["right"][chart.source.data["role"].index("used")]
+    assert log(right / chart.figure.x_range.start) / span > 0.3
+    assert chart.figure.x_range.end > 32764
+
+
 def test_over_commit_is_distinct() -> None:
-    """Promised memslots that do not exist are a piece behind 100 % with a look of its own, and in the words."""
+    """Promised memslots that do not exist are a piece behind the limit with a look of its own, and in the words."""
     chart = SlotBudget()
     chart.update([Consumer("vu0", 64, 2, 21, 60)])
     data = chart.source.data
     assert data["role"] == ["boot", "used", "reserved", "over"]
-    assert data["left"][-1] == 100
+    assert data["left"][-1] == 64
     assert len(set(data["role"])) == 4
-    assert chart.figure.x_range.end == data["right"][-1] > 100
+    assert data["right"][-1] == 83
+    assert "19 TOO MANY" in chart.names.data["numbers"][0]
     assert "19 TOO MANY" in chart.describe()
 
 

@@ -82,6 +82,8 @@ class MemoryMap:
         moves with what is mapped.
     headline
         Say the numbers in the title; not needed where they stand beside the map.
+    compact
+        A low strip, and title, legend and tools in one line.
 
     Attributes
     ----------
@@ -107,6 +109,7 @@ class MemoryMap:
         theme: ThemeName = "light",
         cut_unmapped: bool = False,
         headline: bool = True,
+        compact: bool = False,
     ) -> None:
         self.theme = theme_of(theme)
         self.layout: Layout | None = None
@@ -129,8 +132,8 @@ class MemoryMap:
         self._set_axes()
         self._draw()
         looks = {words: self.theme.look(role) for role, words in _LEGEND.items()}
-        self._heading = Heading(self.figure, self.theme, "memory-map", looks=looks)
-        self.overview = self._strip()
+        self._heading = Heading(self.figure, self.theme, "memory-map", looks=looks, compact=compact)
+        self.overview = self._strip(30 if compact else 54)
         self.root = Column(children=[self._heading.root, self.figure, self.overview], sizing_mode="stretch_width")
         self.update(None)
 
@@ -217,9 +220,9 @@ class MemoryMap:
     def _by_state(self, palette: list[str]) -> LinearColorMapper:
         return LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
 
-    def _strip(self) -> figure:
+    def _strip(self, height: int) -> figure:
         """Return the strip that shows everything, with a handle on what the map shows."""
-        strip = self.theme.figure(height=54, x_range=self._whole, y_range=Range1d(start=_BOTTOM, end=_TOP - 0.5))
+        strip = self.theme.figure(height=height, x_range=self._whole, y_range=Range1d(start=_BOTTOM, end=_TOP - 0.5))
         strip.toolbar_location = None
         strip.min_border_left = 104
         strip.axis.visible = False
@@ -246,7 +249,13 @@ class MemoryMap:
             self._set_axis(axis)
         for name, columns in memory_map_columns(shown, axis, self.theme, notice=self._notice()).items():
             show(self.sources[name], columns)
-        self._heading.update(self._headline())
+        self._heading.update(self._headline(), present=self._present())
+
+    def _present(self) -> set[str]:
+        """Return the legend's entries of what is drawn now."""
+        roles = {*self.sources["boxes"].data["role"], *self.sources["runs"].data["role"]}
+        roles |= {"gap"} if self.sources["gaps"].data["left"] else set()
+        return {words for role, words in _LEGEND.items() if role in roles}
 
     def _set_axis(self, axis: BrokenAxis) -> None:
         self.axis = axis
@@ -279,6 +288,10 @@ class MemoryMap:
             f"{used:,} of {count:,} {'memslot' if count == 1 else 'memslots'} mapped, "
             f"{shown_size(plugged)} plugged ({self.layout.rules})"
         )
+
+    def say(self, details: str) -> None:
+        """Say in a saved picture what it is of: settings and verdict."""
+        self._heading.describe(details)
 
     def describe(self) -> str:
         """Return what the map shows in words: one line for the VM and one for each device."""

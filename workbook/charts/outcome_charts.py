@@ -37,11 +37,11 @@ class OutcomeCharts:
 
     def __init__(self, *, theme: ThemeName = "light", compact: bool = False) -> None:
         self._compact = compact
-        self.memory_map = MemoryMap(theme=theme, headline=False, height=190 if compact else 310)
-        self.overhead = OverheadBars(theme=theme, height=112 if compact else 160)
+        self.memory_map = MemoryMap(theme=theme, headline=False, height=205 if compact else 310, compact=compact)
+        self.overhead = OverheadBars(theme=theme, height=136 if compact else 160, compact=compact)
         # the legend is known before any outcome: a page that replays updates can give a chart new data, no new parts
         self.overhead.update({"single memslot": KvmHost().metadata(())})
-        self.budget = SlotBudget(theme=theme, height=112 if compact else 180)
+        self.budget = SlotBudget(theme=theme, height=136 if compact else 180, compact=compact)
 
     @property
     def by_name(self) -> dict[str, Any]:
@@ -63,6 +63,8 @@ class OutcomeCharts:
 
     def update(self, outcome: Outcome) -> None:
         """Show another outcome."""
+        for one in (self.memory_map, self.overhead, self.budget):
+            one.say(f"{outcome.settings()}\n{outcome.summary()}")
         self.memory_map.update(outcome.layout)
         self.budget.update(outcome.layout.consumers if outcome.layout else ())
         self.overhead.update((("single memslot", outcome.single_cost), (outcome.rules.name, outcome.cost)))

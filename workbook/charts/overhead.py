@@ -29,6 +29,7 @@ ROOM: Final = 1.35
 """The axis goes on behind the longest bar, for its total."""
 
 
+TITLE: Final = "What the mapped memslots cost KVM"
 NOTHING: Final = "Nothing to compare."
 
 
@@ -93,6 +94,8 @@ class OverheadBars:
         ``light`` or ``dark``.
     title
         Above the bars.
+    compact
+        Title, legend and tools in one line.
 
     Attributes
     ----------
@@ -103,7 +106,7 @@ class OverheadBars:
     """
 
     def __init__(
-        self, *, height: int = 160, theme: ThemeName = "light", title: str = "What the mapped memslots cost KVM"
+        self, *, height: int = 160, theme: ThemeName = "light", title: str = TITLE, compact: bool = False
     ) -> None:
         self.theme = theme_of(theme)
         self._title = title
@@ -149,7 +152,7 @@ class OverheadBars:
                 renderers=[bars],
             )
         )
-        self._heading = Heading(self.figure, self.theme, "memslot-cost", title)
+        self._heading = Heading(self.figure, self.theme, "memslot-cost", title, compact=compact)
         self.root = Column(children=[self._heading.root, self.figure], sizing_mode="stretch_width")
 
     def update(self, cases: Cases) -> None:
@@ -162,9 +165,15 @@ class OverheadBars:
         show(self.source, columns)
         looks = zip(columns["part"], columns["color"], columns["role"], strict=True)
         self._heading.update(
-            self._title, {part: Look(color, self.theme.page, self.theme.text, hatch) for part, color, hatch in looks}
+            self._title,
+            {part: Look(color, self.theme.page, self.theme.text, hatch) for part, color, hatch in looks},
+            present={part.name for _, cost in self._cases for part in cost.parts if part.bytes},
         )
         show(self.totals, total_columns(self._cases))
+
+    def say(self, details: str) -> None:
+        """Say in a saved picture what it is of: settings and verdict."""
+        self._heading.describe(details)
 
     def describe(self) -> str:
         """Return one line per case: its total and the parts that are not 0."""

@@ -4,7 +4,7 @@ from base64 import b64encode
 from typing import Final, Literal
 
 from bokeh.models import CustomAction, CustomJS, Plot
-from bokeh.models.annotations import Legend
+from bokeh.models.annotations import Legend, Title
 
 __all__ = ("save_tools",)
 
@@ -15,6 +15,10 @@ _SAVE_JS: Final = """
   // title and legend may stand beside the figure on the page; a picture needs them inside
   const hidden = [plot.title, ...(legend?.items ?? []).flatMap((one) => one.renderers)].filter((one) => !one.visible)
   let room = plot.title.visible ? 0 : 26
+  if (details?.text) {
+    room += 15 * details.text.split("\\n").length
+    hidden.push(details)
+  }
   if (legend?.items.length) {
     const longest = Math.max(...legend.items.map((one) => one.label.value.length))
     legend.ncols = Math.max(1, Math.floor(plot.inner_width / (34 + 7 * longest)))
@@ -54,7 +58,9 @@ _SAVE_JS: Final = """
 Kind = Literal["png", "svg"]
 
 
-def save_tools(plot: Plot, name: str, *, page: str, color: str, legend: Legend | None = None) -> list[CustomAction]:
+def save_tools(
+    plot: Plot, name: str, *, page: str, color: str, legend: Legend | None = None, details: Title | None = None
+) -> list[CustomAction]:
     """Return a button for each format.
 
     Parameters
@@ -67,8 +73,10 @@ def save_tools(plot: Plot, name: str, *, page: str, color: str, legend: Legend |
         Of the buttons.
     legend
         One that is shown in the saved picture only.
+    details
+        A text that is shown there only.
     """
-    args = {"plot": plot, "name": name, "page": page, "legend": legend}
+    args = {"plot": plot, "name": name, "page": page, "legend": legend, "details": details}
     return [
         CustomAction(
             icon=_icon(kind, color),

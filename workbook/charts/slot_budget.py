@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from bokeh.models import (
-    AdaptiveTicker,
     Column,
     ColumnDataSource,
     CustomJSTickFormatter,
+    FixedTicker,
     HBar,
     Range1d,
     Text,
@@ -29,7 +29,15 @@ PARTS: Final = {
     "free": "free",
     "over": "more than there are",
 }
-TITLE: Final = "Memslots used and reserved, per limit"
+TITLE: Final = "Memslots per limit (log scale)"
+FLOOR: Final = 0.8
+"""Where the logarithmic axis begins: a little below a single memslot."""
+MARKS: Final = (1, 8, 32, 256, 4096, 32764)
+SMALL_MARKS: Final = (16, 64, 128, 509, 1024, 2048, 8192, 16384)
+"""Limits that kernels and back ends have; there is no room for the numbers of all."""
+SOFT_LIMIT: Final = 256
+"""Of memory devices together, beyond which QEMU 8.2 and later grant a device one memslot
+(MEMORY_DEVICES_SOFT_MEMSLOT_LIMIT, include/hw/mem/memory-device.h)."""
 ROW: Final = 62
 """Pixels of a row."""
 LEGEND: Final = {"boot": "boot", "used": "used", "reserved": "reserved", "free": "free", "over": "too many"}
@@ -50,16 +58,15 @@ def _pieces(one: Consumer) -> list[tuple[str, int]]:
 def slot_budget_columns(consumers: Sequence[Consumer], theme: Theme) -> dict[str, list[Any]]:
     """Return one row per piece that is not 0, of each consumer with a limit.
 
-    ``left`` and ``right`` are per cent of the limit.
+    ``left`` and ``right`` are memslots, on an axis that begins at `FLOOR`.
     """
     rows: list[tuple[Any, ...]] = []
     for row, one in enumerate(consumers):
         at = 0
         for role, number in _pieces(one):
-            whole = max(one.limit or 0, 1)
-            ends = (100 * at / whole, 100 * (at + number) / whole)
             if number:
-                share = f"{ends[1] - ends[0]:.2f} %"
+                ends = (float(at) if at else FLOOR, float(at + number))
+                share = f"{100 * number / max(one.limit or 0, 1):.2f} %"
                 rows.append((-row, role, *ends, one.name, PARTS[role], f"{number:,}", share, f"{one.limit:,}"))
             at += number
     names = ("y", "role", "left", "right", "consumer", "part", "memslots", "share", "limit")
@@ -73,7 +80,7 @@ def consumer_columns(consumers: Sequence[Consumer]) -> dict[str, list[Any]]:
         "above": [0.33 - row for row in range(len(consumers))],
         "below": [-0.33 - row for row in range(len(consumers))],
         "name": [one.name if one.limit is None else f"{one.name}: {one.limit:,} memslots" for one in consumers],
-        "numbers": [_numbers(one) for one in consumers],
+        "numbers": [_short(one) for one in consumers],
     }
 
 
@@ -84,8 +91,15 @@ def _numbers(one: Consumer) -> str:
     return f"{text}, {one.free:,} free" if one.free >= 0 else f"{text}, {-one.free:,} TOO MANY"
 
 
+def _short(one: Consumer) -> str:
+    """Return what stands below a bar: the numbers, and at once where there are too many."""
+    if one.free is not None and one.free < 0:
+        return f"{-one.free:,} TOO MANY: {one.boot:,} + {one.used:,} + {one.reserved:,}"
+    return f"{one.boot:,} boot + {one.used:,} used + {one.reserved:,} reserved"
+
+
 class SlotBudget:
-    """One bar per consumer of memslots, relative to its limit.
+    """One bar per consumer of memslots, on one logarithmic axis: 21 of 32,764 can be seen, and limits be compared.
 
     Parameters
     ----------
@@ -93,6 +107,8 @@ class SlotBudget:
         Pixels for up to two consumers; the figure grows with more.
     theme
         ``light`` or ``dark``.
+    compact
+        Title, legend and tools in one line.
 
     Attributes
     ----------
@@ -102,35 +118,39 @@ class SlotBudget:
         One row per piece of a bar, and one per consumer.
     """
 
-    def __init__(self, *, height: int = 180, theme: ThemeName = "light") -> None:
+    def __init__(self, *, height: int = 180, theme: ThemeName = "light", compact: bool = False) -> None:
         self.theme = theme_of(theme)
         self._height = height
         self._consumers: tuple[Consumer, ...] = ()
         self.source = ColumnDataSource(slot_budget_columns((), self.theme))
         self.names = ColumnDataSource(consumer_columns(()))
-        self._share = Range1d(start=0, end=100)
+        self._range = Range1d(start=FLOOR, end=100)
         self._rows = Range1d(start=-1.55, end=0.55)
         self.figure = self.theme.figure(
             height=height,
-            x_range=self._share,
+            x_range=self._range,
             y_range=self._rows,
+            x_axis_type="log",
         )
         self.figure.yaxis.visible = False
         self.figure.min_border_left = 24
         self.figure.ygrid.visible = False
-        self.figure.xaxis.ticker = AdaptiveTicker(base=10, mantissas=[1, 2.5, 5], desired_num_ticks=4)
-        self.figure.xaxis.formatter = CustomJSTickFormatter(code="return `${tick.toLocaleString('en')} %`")
+        self.figure.xaxis.ticker = FixedTicker(ticks=list(MARKS), minor_ticks=list(SMALL_MARKS))
+        self.figure.xaxis.formatter = CustomJSTickFormatter(code="return tick.toLocaleString('en')")
+        self.figure.xaxis.minor_tick_line_color = self.theme.muted
+        self.figure.xaxis.major_label_text_font_size = "10px"
         place: dict[str, Any] = {"y": "y", "left": "left", "right": "right", "height": 0.3}
         bars = draw(self.figure, self.source, HBar(**place, **styled()))
         draw_hatches(self.figure, self.source, HBar, place, {role: self.theme.look(role) for role in PARTS})
-        self.figure.add_layout(Span(location=100, dimension="height", line_color=self.theme.text, line_width=1.5))
+        soft = Span(location=SOFT_LIMIT, dimension="height", line_color=self.theme.alarm, line_dash="dashed")
+        self.figure.add_layout(soft)
         for column, y, size, weight in (("name", "above", NORMAL, "bold"), ("numbers", "below", SMALL, "normal")):
             style = text_style(text_font_size=size, text_font_style=weight, text_color=self.theme.text)
-            draw(self.figure, self.names, Text(x=0, y=y, text=column, **style))
+            draw(self.figure, self.names, Text(x=FLOOR, y=y, text=column, **style))
         rows = [("part", "@part"), ("memslots", "@memslots of @limit"), ("share", "@share")]
         self.figure.add_tools(hover([("consumer", "@consumer"), *rows], renderers=[bars]))
         looks = {words: self.theme.look(role) for role, words in LEGEND.items()}
-        self._heading = Heading(self.figure, self.theme, "memslot-budget", TITLE, looks)
+        self._heading = Heading(self.figure, self.theme, "memslot-budget", TITLE, looks, compact=compact)
         self.root = Column(children=[self._heading.root, self.figure], sizing_mode="stretch_width")
         self.update(())
 
@@ -141,10 +161,15 @@ class SlotBudget:
         rows = max(len(self._consumers), 2)
         self._rows.start = 0.45 - rows
         self.figure.height = self._height + (rows - 2) * ROW
-        self._share.end = max([100.0, *columns["right"]])
-        self._heading.update(TITLE if self._consumers else NO_LIMITS)
+        self._range.end = 1.15 * max([100.0, *columns["right"]])
+        present = {LEGEND[role] for role in columns["role"]}
+        self._heading.update(TITLE if self._consumers else NO_LIMITS, present=present)
         show(self.source, columns)
         show(self.names, consumer_columns(self._consumers))
+
+    def say(self, details: str) -> None:
+        """Say in a saved picture what it is of: settings and verdict."""
+        self._heading.describe(details)
 
     def describe(self) -> str:
         """Return one line per consumer: limit, and what of it is taken, reserved and free."""

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE
 from workbook.lib.errors import BadInput
 from workbook.lib.host import Host
 from workbook.lib.rules import RuleSet
@@ -16,7 +15,7 @@ from workbook.lib.scenario import Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, format_size
 
 from .outcome import Outcome
-from .settings import DEVICE_SIZE, MAX_MEMSLOTS, VHOST_PLACE, virtio_mem_devices
+from .settings import DEVICE_SIZE, MAX_MEMSLOTS, VHOST_PLACE, reported_memslots, virtio_mem_devices
 
 __all__ = ("Advice", "advise", "binding")
 
@@ -113,15 +112,9 @@ def _fewest(scenario: Scenario) -> str:
     backends = [one for one in scenario.devices if isinstance(one, VhostDevice)]
     if not backends:
         return ""
-    fewest = min(backends, key=_limit)
-    limit = _limit(fewest)
+    fewest = min(backends, key=reported_memslots)
+    limit = reported_memslots(fewest)
     return f"vhost back end {fewest.id or '(unnamed)'} ({limit:,} {'memslot' if limit == 1 else 'memslots'})"
-
-
-def _limit(device: VhostDevice) -> int:
-    if device.slots is not None:
-        return device.slots
-    return VHOST_KERNEL_DEFAULT if device.kernel else VHOST_USER_BASELINE
 
 
 def _vhost_first(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
@@ -130,7 +123,7 @@ def _vhost_first(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
 
 
 def _more_vhost_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    limits = [_limit(one) for one in scenario.devices if isinstance(one, VhostDevice)]
+    limits = [reported_memslots(one) for one in scenario.devices if isinstance(one, VhostDevice)]
     if not limits:
         return
     for limit in _LIMITS:

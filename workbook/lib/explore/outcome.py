@@ -11,10 +11,10 @@ from workbook.lib.machine.snapshot import Layout
 from workbook.lib.qemu_args.reader import write_argv
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.rules.monitors import Monitor
-from workbook.lib.scenario import Scenario
-from workbook.lib.size import format_size
+from workbook.lib.scenario import Scenario, VhostDevice, VirtioMem
+from workbook.lib.size import format_size, shown_size
 
-from .settings import SETTINGS, SettingValue
+from .settings import SETTINGS, SettingValue, reported_memslots
 from .timeline import Problem, Step, timeline
 
 __all__ = ("Outcome", "Problem", "kvm_host", "vary")
@@ -137,6 +137,23 @@ class Outcome:
     def exposed(self) -> int:
         """Bytes that the guest can touch though they are not plugged."""
         return self.layout.exposed if self.layout else 0
+
+    def settings(self) -> str:
+        """Return the VM in one line: board, memory, devices and back ends in their order, and the host."""
+        vm = self.scenario
+        parts = [f"{vm.chipset}, {shown_size(vm.ram)} RAM, maxmem {shown_size(vm.maxmem)}"]
+        for one in vm.devices:
+            if isinstance(one, VhostDevice):
+                parts.append(f"{one.id or one.driver} {reported_memslots(one):,} memslots")
+            elif isinstance(one, VirtioMem):
+                backend = vm.backend(one.memdev or "")
+                parts.append(f"{one.id or one.type} {shown_size(backend.size if backend else 0)}")
+            else:
+                parts.append(str(one.id or one.type))
+        host = kvm_host(vm)
+        paging = "TDP MMU" if host.tdp_mmu else "EPT/NPT without the TDP MMU" if host.tdp else "shadow paging"
+        parts.append(f"KVM {vm.kvm_slots:,} memslots, {paging}{', nested' if host.nested else ''}")
+        return "; ".join(parts)
 
     def summary(self) -> str:
         """Return one stable line with the numbers."""

@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
 
 from workbook.lib.actions import Action, RequestSize, Reset, Settle, UnplugAll, device_of, on_device
-from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT
+from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE
 from workbook.lib.errors import BadInput
 from workbook.lib.rules import RULE_SETS
 from workbook.lib.scenario import Device, MemoryBackend, Scenario, VfioDevice, VhostDevice, VirtioMem
@@ -26,6 +26,7 @@ __all__ = (
     "VHOST_SLOTS",
     "Setting",
     "SettingValue",
+    "reported_memslots",
     "requested",
     "virtio_mem_devices",
     "with_action",
@@ -299,6 +300,13 @@ def with_action(scenario: Scenario, op: str, name: str | None = None) -> Scenari
 
 def _vhost(scenario: Scenario) -> VhostDevice | None:
     return next((one for one in scenario.devices if isinstance(one, VhostDevice)), None)
+
+
+def reported_memslots(device: VhostDevice) -> int:
+    """Return the memslots that a back end has, as far as QEMU knows: its report, or what holds without one."""
+    if device.slots is not None:
+        return device.slots
+    return VHOST_KERNEL_DEFAULT if device.kernel else VHOST_USER_BASELINE
 
 
 def _get_vhost(scenario: Scenario, _name: str | None) -> int | None:
