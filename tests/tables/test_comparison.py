@@ -47,7 +47,7 @@ def test_difference_marks_what_was_set_and_what_follows() -> None:
     assert rows["Rule set"] == ("rfc-2021", "qemu-10.0", "≠")
     assert rows["vhost memslots"] == ("none", "8 (no CONFIGURE_MEM_SLOTS)", "≠")
     assert rows["vhost plugged"] == ("-", "before the devices", "≠")
-    assert rows["SMM (two address spaces)"] == ("no", "yes", "≠")
+    assert rows["SMM"] == ("no", "yes", "≠")
     assert rows["memslots mapped"] == ("21", "0", "≠")
     assert rows["QEMU says"] == ("accepted", "accepted", "=")
     assert "Device size" not in rows

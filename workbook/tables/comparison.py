@@ -97,7 +97,9 @@ def difference(left: Outcome, right: Outcome) -> Table:
 
 def differing(left: Scenario, right: Scenario) -> tuple[Setting[SettingValue], ...]:
     """Return the settings in which two scenarios differ, as their controls show them."""
-    return tuple(one for one in SETTINGS.values() if _setting_shown(one, left) != _setting_shown(one, right))
+    # the choices of policy and release are the rule set once more
+    settings = (one for one in SETTINGS.values() if one.group != "toolbar")
+    return tuple(one for one in settings if _setting_shown(one, left) != _setting_shown(one, right))
 
 
 def _setting_shown(setting: Setting[SettingValue], scenario: Scenario) -> str:

@@ -14,15 +14,11 @@ from workbook.lib.rules.monitors import Monitor
 from workbook.lib.scenario import Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size, shown_size
 
+from .hosts import kvm_host
 from .settings import SETTINGS, SettingValue, reported_memslots
 from .timeline import Problem, Step, timeline
 
 __all__ = ("Outcome", "Problem", "kvm_host", "vary")
-
-
-def kvm_host(scenario: Scenario) -> KvmHost:
-    """Return the host whose memslot metadata the scenario pays for."""
-    return KvmHost(tdp_mmu=scenario.tdp_mmu, smm=scenario.smm, nested=scenario.nested)
 
 
 @dataclass(frozen=True)
@@ -85,17 +81,22 @@ class Outcome:
         """QEMU's text for the flat view of the device memory."""
         return self.layout.info_mtree(flat=True) if self.layout else ""
 
+    @property
+    def migrating(self) -> bool:
+        """Whether an outgoing migration is going on: KVM then notes dirty pages of every memslot."""
+        return bool(SETTINGS["migrating"].get(self.scenario, None))
+
     @cached_property
     def cost(self) -> KvmCost:
         """KVM's metadata for the memslots that are mapped now."""
         sizes = self.layout.memslot_sizes if self.layout and self.scenario.accel == "kvm" else ()
-        return self._host.metadata(sizes)
+        return self._host.metadata(sizes, dirty_log=self.migrating)
 
     @cached_property
     def single_cost(self) -> KvmCost:
         """KVM's metadata if every memory device were one memslot, mapped as a whole: what ``single`` would cost."""
         sizes = [one.size for one in self.layout.devices] if self.layout and self.scenario.accel == "kvm" else []
-        return self._host.metadata(sizes)
+        return self._host.metadata(sizes, dirty_log=self.migrating)
 
     @property
     def _host(self) -> KvmHost:

@@ -10,12 +10,25 @@ from itertools import count as counted, takewhile
 from types import NoneType
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, cast
 
-from workbook.lib.actions import Action, RequestSize, Reset, Settle, UnplugAll, device_of, on_device
+from workbook.lib.actions import (
+    Action,
+    Migrate,
+    MigrateCancel,
+    RequestSize,
+    Reset,
+    Settle,
+    UnplugAll,
+    device_of,
+    on_device,
+)
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE
 from workbook.lib.errors import BadInput
-from workbook.lib.rules import RULE_SETS
+from workbook.lib.rules import QEMU_RELEASES, RULE_SETS
 from workbook.lib.scenario import Device, MemoryBackend, Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
+
+from .hosts import host_of, named_hosts, paging_of, with_host, with_paging
+from .releases import QEMU_POLICY, policy_of, release_of, with_policy
 
 __all__ = (
     "DEVICE_SIZE",
@@ -47,7 +60,7 @@ MOST_DEVICES: Final = 64
 """More than anybody plugs; keeps a mistyped number from keeping the kernel busy."""
 
 Place = Literal["before", "after"]
-Group = Literal["sliders", "toolbar", "host", "more"]
+Group = Literal["sliders", "toolbar", "host", "flags", "more", "hidden"]
 Chipset = Literal["q35", "pc", "virt", "s390-ccw-virtio"]
 Accelerator = Literal["kvm", "tcg", "qtest"]
 Kind = Literal["size", "count", "limit", "choice", "flag"]
@@ -87,7 +100,7 @@ class Setting(Generic[_Value_co]):
         What it is, in a line.
     group
         Where a control of it stands: among the sliders that are always in sight, with the rule set in the toolbar,
-        with what the host is, or with what is seldom turned.
+        with the host, among the check boxes, with what is seldom turned, or nowhere.
     upper_limit
         Name of the setting whose value this one cannot exceed; empty where there is none.
     is_event
@@ -207,9 +220,9 @@ def _with_another(scenario: Scenario) -> Scenario:
     devices = virtio_mem_devices(scenario)
     template = devices[0] if devices else VirtioMem(id=None, memdev=None, dynamic_memslots=True)
     memory = scenario.backend(template.memdev or "") or MemoryBackend(id="", size=GiB)
-    backend = replace(memory, id=_unused("mem", {one.id for one in scenario.backends}))
+    backend = replace(memory, id=unused_name("mem", {one.id for one in scenario.backends}))
     added = replace(
-        template, id=_unused("vm", {one.id for one in scenario.devices}), memdev=backend.id, memaddr=0, where=""
+        template, id=unused_name("vm", {one.id for one in scenario.devices}), memdev=backend.id, memaddr=0, where=""
     )
     last = max((index for index, one in enumerate(scenario.devices) if isinstance(one, VirtioMem)), default=-1)
     behind = last + 1 if devices else len(scenario.devices)
@@ -221,7 +234,8 @@ def _with_another(scenario: Scenario) -> Scenario:
     )
 
 
-def _unused(stem: str, taken: Container[str | None]) -> str:
+def unused_name(stem: str, taken: Container[str | None]) -> str:
+    """Return `stem` with the first number that makes a name nobody has."""
     return next(name for number in counted() if (name := f"{stem}{number}") not in taken)
 
 
@@ -298,8 +312,10 @@ def with_action(scenario: Scenario, op: str, name: str | None = None) -> Scenari
 # -- vhost ------------------------------------------------------------------------------------------------------------
 
 
-def _vhost(scenario: Scenario) -> VhostDevice | None:
-    return next((one for one in scenario.devices if isinstance(one, VhostDevice)), None)
+def _vhost(scenario: Scenario, name: str | None = None) -> VhostDevice | None:
+    """Return the back end of that id, or the first one."""
+    backends = [one for one in scenario.devices if isinstance(one, VhostDevice)]
+    return next((one for one in backends if one.id == name), backends[0] if backends else None)
 
 
 def reported_memslots(device: VhostDevice) -> int:
@@ -309,28 +325,28 @@ def reported_memslots(device: VhostDevice) -> int:
     return VHOST_KERNEL_DEFAULT if device.kernel else VHOST_USER_BASELINE
 
 
-def _get_vhost(scenario: Scenario, _name: str | None) -> int | None:
+def _get_vhost(scenario: Scenario, name: str | None) -> int | None:
     """0 stands for a vhost-user back end without CONFIGURE_MEM_SLOTS, None for no back end."""
-    device = _vhost(scenario)
+    device = _vhost(scenario, name)
     if device is None:
         return None
     return device.slots or (VHOST_KERNEL_DEFAULT if device.kernel else 0)
 
 
-def _put_vhost(scenario: Scenario, slots: int | None, _name: str | None) -> Scenario:
-    """Replace what the first back end reports; the first one to come is plugged before the devices."""
+def _put_vhost(scenario: Scenario, slots: int | None, name: str | None) -> Scenario:
+    """Replace what a back end reports (without a name: the first); the first one to come is plugged first of all."""
     if slots is None:
         left = tuple(one for one in scenario.devices if not isinstance(one, VhostDevice))
         return _with_private_memory(replace(scenario, devices=left))
-    first = _vhost(scenario)
+    first = _vhost(scenario, name)
     if first is None:
-        added = VhostDevice(id=_unused("vu", {one.id for one in scenario.devices}), slots=slots or None)
-        return _with_shared_memory(replace(scenario, devices=(added, *scenario.devices)))
+        added = VhostDevice(id=unused_name("vu", {one.id for one in scenario.devices}), slots=slots or None)
+        return with_shared_memory(replace(scenario, devices=(added, *scenario.devices)))
     changed = VhostDevice(id=first.id) if first.kernel and not slots else replace(first, slots=slots or None)
     return replace(scenario, devices=tuple(changed if one is first else one for one in scenario.devices))
 
 
-def _with_shared_memory(scenario: Scenario) -> Scenario:
+def with_shared_memory(scenario: Scenario) -> Scenario:
     """vhost-user can map memory with a file descriptor only: boot RAM and devices come from memfd then."""
     backends = tuple(replace(one, kind="memfd", share=True) if not one.has_fd else one for one in scenario.backends)
     if scenario.ram_backend is not None:
@@ -353,7 +369,7 @@ def _with_private_memory(scenario: Scenario) -> Scenario:
 
 
 def _unused_boot_name(scenario: Scenario) -> str:
-    return "ram" if scenario.backend("ram") is None else _unused("ram", {one.id for one in scenario.backends})
+    return "ram" if scenario.backend("ram") is None else unused_name("ram", {one.id for one in scenario.backends})
 
 
 def _get_place(scenario: Scenario, _name: str | None) -> Place:
@@ -423,6 +439,28 @@ def _device_field(name: str) -> _Access:
     )
 
 
+def _get_dynamic(scenario: Scenario, name: str | None) -> str:
+    given = _first(scenario, name).dynamic_memslots
+    return "default" if given is None else "on" if given else "off"
+
+
+def _put_dynamic(scenario: Scenario, chosen: str, name: str | None) -> Scenario:
+    return _on_devices(scenario, name, dynamic_memslots={"on": True, "off": False}.get(chosen))
+
+
+def _is_migrating(scenario: Scenario, _name: str | None = None) -> bool:
+    """Whether an outgoing migration is going on after all actions."""
+    marks = [one for one in scenario.actions if isinstance(one, Migrate | MigrateCancel)]
+    return bool(marks) and isinstance(marks[-1], Migrate)
+
+
+def _put_migrating(scenario: Scenario, migrating: bool, _name: str | None) -> Scenario:
+    if migrating == _is_migrating(scenario):
+        return scenario
+    action: Action = Migrate() if migrating else MigrateCancel()
+    return replace(scenario, actions=(*scenario.actions, action))
+
+
 def _sizes(*sizes: int) -> tuple[tuple[str, int], ...]:
     return tuple((format_size(one), one) for one in sizes)
 
@@ -459,8 +497,7 @@ VHOST_PLACE: Final[Setting[Place]] = Setting(
     _get_place,
     _put_place,
     choices=(("before the devices", "before"), ("after the devices", "after")),
-    group="host",
-    help="order on the command line",
+    help="the order on the command line, of all back ends at once",
 )
 MAX_MEMSLOTS: Final[Setting[int]] = Setting(
     "max_memslots",
@@ -478,7 +515,8 @@ _CHIPSET: Final[Setting[Chipset]] = Setting(
     lambda scenario, _name: scenario.chipset,
     _put_chipset,
     choices=(("q35", "q35"), ("pc", "pc"), ("virt (aarch64)", "virt"), ("s390-ccw-virtio", "s390-ccw-virtio")),
-    help="-machine",
+    group="host",
+    help="-machine: where memory lies, and which memslots the board takes",
 )
 _ACCELERATOR: Final[Setting[Accelerator]] = Setting(
     "accel",
@@ -496,8 +534,31 @@ _ALL: Final = (
         "choice",
         *_field("rules"),
         choices=tuple((name, name) for name in RULE_SETS),
-        group="toolbar",
+        group="hidden",
         help="which QEMU decides",
+    ),
+    Setting(
+        "policy",
+        "Policy",
+        "choice",
+        policy_of,
+        with_policy,
+        choices=(
+            (f"{QEMU_POLICY}: dynamic-memslots", QEMU_POLICY),
+            *((name, name) for name in RULE_SETS if not name.startswith("qemu-")),
+        ),
+        group="toolbar",
+        help="how a device is cut into memslots: as a release of QEMU does, or as one of the proposals before did",
+    ),
+    Setting(
+        "qemu",
+        "QEMU",
+        "choice",
+        release_of,
+        _field("rules")[1],
+        choices=tuple((name.removeprefix("qemu-"), name) for name in QEMU_RELEASES),
+        group="toolbar",
+        help="the release of QEMU that decides; dynamic-memslots came with 8.2",
     ),
     DEVICE_SIZE,
     Setting(
@@ -542,6 +603,17 @@ _ALL: Final = (
     ),
     Setting("ram", "Boot RAM", "size", _field("ram")[0], _put_ram, choices=_sizes(*SIZES[:37]), help="-m size="),
     Setting("ram_slots", "DIMM slots", "count", *_field("ram_slots"), help="-m slots="),
+    Setting(
+        "dynamic_memslots",
+        "dynamic-memslots",
+        "choice",
+        _get_dynamic,
+        _put_dynamic,
+        choices=(("default", "default"), ("on", "on"), ("off: one memslot", "off")),
+        per_device=True,
+        group="host",
+        help="of the device (QEMU 8.2 and later): off maps it as one memslot; on is the default of RHEL only",
+    ),
     _CHIPSET,
     _ACCELERATOR,
     Setting(
@@ -556,23 +628,49 @@ _ALL: Final = (
     VHOST_SLOTS,
     VHOST_PLACE,
     Setting(
-        "smm", "SMM (two address spaces)", "flag", *_field("smm"), group="host", help="KVM keeps every memslot twice"
+        "smm",
+        "SMM",
+        "flag",
+        *_field("smm"),
+        group="flags",
+        help="two address spaces: KVM keeps every memslot twice",
     ),
     Setting(
-        "tdp_mmu",
-        "EPT/NPT with TDP MMU",
-        "flag",
-        *_field("tdp_mmu"),
+        "host",
+        "Host",
+        "choice",
+        host_of,
+        with_host,
+        choices=named_hosts(),
         group="host",
-        help="default since Linux 5.15: rmap and write tracking only when needed",
+        help="the host's kernel: KVM's memslots and what each costs; EPT or NPT with the kernel's defaults",
+    ),
+    Setting(
+        "paging",
+        "Paging",
+        "choice",
+        paging_of,
+        with_paging,
+        choices=(("EPT/NPT, TDP MMU", "tdp_mmu"), ("EPT/NPT, old MMU", "tdp"), ("shadow paging", "shadow")),
+        group="host",
+        help="the TDP MMU is the default since Linux 5.15: rmap and write tracking only when needed",
     ),
     Setting(
         "nested",
-        "A nested guest has run",
+        "nested guest ran",
         "flag",
         *_field("nested"),
-        group="host",
-        help="KVM then keeps rmap and write tracking for every memslot",
+        group="flags",
+        help="a nested guest has run: KVM then keeps rmap and write tracking for every memslot",
+    ),
+    Setting(
+        "migrating",
+        "migrating",
+        "flag",
+        _is_migrating,
+        _put_migrating,
+        group="flags",
+        help="an outgoing migration: dirty bitmaps for every memslot, and the device refuses to plug",
     ),
 )
 SETTINGS: Final[dict[str, Setting[SettingValue]]] = {one.name: one for one in _ALL}
