@@ -297,7 +297,7 @@ def test_a_smaller_device_is_asked_for_no_more_than_it_has() -> None:
     ("name", "value", "message"),
     [
         ("device_size", "100G", "Device size '100G' is no size: give int"),
-        ("smm", 1, "SMM (two address spaces) 1 is no flag: give bool"),
+        ("smm", 1, "SMM 1 is no flag: give bool"),
         ("vhost_slots", True, "vhost memslots True is no limit: give int or None"),
         ("chipset", None, "Machine None is no choice: give str or int"),
     ],

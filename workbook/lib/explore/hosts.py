@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
-from typing import Final, Literal
+from typing import Final
 
 from workbook.lib.cost.hosts import NAMED_HOSTS
 from workbook.lib.cost.kernels import memslot_limit
@@ -10,7 +10,7 @@ from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.host import Arch, Host
 from workbook.lib.scenario import KVM_SLOTS_TODAY, Scenario
 
-__all__ = ("UNKNOWN_HOST", "Paging", "host_of", "kvm_host", "named_hosts", "paging_of", "with_host", "with_paging")
+__all__ = ("UNKNOWN_HOST", "host_of", "kvm_host", "named_hosts", "paging_of", "with_host", "with_paging")
 
 UNKNOWN_HOST: Final = "not known"
 _UPSTREAM: Final = ("5.4", "5.10", "5.14", "5.15", "6.1", "6.6", "6.12", "6.18")
@@ -78,17 +78,14 @@ def with_host(scenario: Scenario, name: str, _name: str | None) -> Scenario:
     return replace(scenario, host=host, kvm_slots=limit, tdp_mmu=bool(kvm.tdp_mmu))
 
 
-Paging = Literal["tdp_mmu", "tdp", "shadow"]
-
-
-def paging_of(scenario: Scenario, _name: str | None) -> Paging:
+def paging_of(scenario: Scenario, _name: str | None) -> str:
     """Return how the host's KVM translates guest addresses."""
     if scenario.tdp_mmu:
         return "tdp_mmu"
     return "tdp" if scenario.host is not None and scenario.host.tdp else "shadow"
 
 
-def with_paging(scenario: Scenario, paging: Paging, _name: str | None) -> Scenario:
+def with_paging(scenario: Scenario, paging: str, _name: str | None) -> Scenario:
     """Let the host translate guest addresses that way."""
     host = scenario.host
     if host is not None or paging == "tdp":
