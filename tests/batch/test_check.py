@@ -11,6 +11,7 @@ import pytest
 from workbook.batch import CheckRow, check, check_rows
 from workbook.batch.arrow import COLUMNS
 from workbook.batch.engines import CHUNK
+from workbook.batch.made_up_fleet import made_up_fleet
 from workbook.cli.check import main
 from workbook.lib import Machine
 from workbook.lib.errors import BadInput
@@ -132,7 +133,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_all_cores_give_the_same_rows() -> None:
     """Processes answer what one process answers, in the order of the inputs."""
-    inputs = [(f"vm{number}", LINE if number % 3 else REFUSED) for number in range(3 * CHUNK)]
+    inputs = list(made_up_fleet(10 * CHUNK, different=True))
     assert list(check_rows(inputs, workers=2)) == list(check_rows(inputs, workers=1))
 
 
@@ -143,7 +144,7 @@ def test_table_and_files_have_the_same_rows(tmp_path: Path) -> None:
     table = check(inputs, workers=1)
     assert table.column_names == list(COLUMNS)
     assert table.column("verdict").to_pylist() == ["starts", "refused", "unreadable"]
-    for suffix in ("parquet", "csv", "jsonl", "html"):
+    for suffix in ("parquet", "arrow", "csv", "jsonl", "html"):
         counts = check(inputs, to=tmp_path / f"all.{suffix}", workers=1)
         assert dict(counts) == {"starts": 1, "refused": 1, "unreadable": 1}
     assert parquet.read_table(tmp_path / "all.parquet").equals(table)
@@ -155,8 +156,8 @@ def test_table_and_files_have_the_same_rows(tmp_path: Path) -> None:
 def test_dask_gives_the_same_table() -> None:
     """A local dask cluster answers what this process answers."""
     pytest.importorskip("distributed")
-    inputs = [(f"vm{number}", LINE if number % 3 else REFUSED) for number in range(2 * CHUNK)]
-    assert list(check_rows(inputs, "dask", workers=2)) == list(check_rows(inputs, workers=1))
+    fleet = list(made_up_fleet(3 * CHUNK, different=True))
+    assert list(check_rows(fleet, "dask", workers=2)) == list(check_rows(fleet, workers=1))
 
 
 def test_unknown_engine_and_rules_are_errors_of_the_call() -> None:

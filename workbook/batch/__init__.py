@@ -1,7 +1,22 @@
-"""Many VMs at once: each input read, started and judged, one row per VM."""
+"""Many VMs at once: each input read, started and judged, one row per VM; grids of VMs, and random days of a node."""
 
 from .checking import check, check_rows
 from .inputs import Input, VmText, vm_texts
+from .sweep import sweep
+from .timelines import Day, timelines
 from .verdict import VERDICTS, CheckRow, Question, check_vm
 
-__all__ = ("VERDICTS", "CheckRow", "Input", "Question", "VmText", "check", "check_rows", "check_vm", "vm_texts")
+__all__ = (
+    "VERDICTS",
+    "CheckRow",
+    "Day",
+    "Input",
+    "Question",
+    "VmText",
+    "check",
+    "check_rows",
+    "check_vm",
+    "sweep",
+    "timelines",
+    "vm_texts",
+)

@@ -1,11 +1,11 @@
-"""Rows as Arrow: one flat schema, record batches, and files that are written batch by batch (extra ``arrow``)."""
+"""Rows as Arrow: flat schemas, record batches, and files that are written batch by batch (extra ``arrow``)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import IO, TYPE_CHECKING, Final, Literal
 
 from workbook.lib.errors import BadInput
 
@@ -14,9 +14,11 @@ from .verdict import CheckRow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ("COLUMNS", "flat", "table", "write_parquet")
+__all__ = ("COLUMNS", "Cell", "Column", "flat", "table", "write_parquet", "write_stream")
 
-Column = Literal["string", "int64", "list<string>"]
+Column = Literal["string", "int64", "double", "bool", "list<string>"]
+Cell = str | int | float | bool | list[str] | None
+
 COLUMNS: Final[dict[str, Column]] = {
     "source": "string",
     "read": "string",
@@ -37,10 +39,8 @@ COLUMNS: Final[dict[str, Column]] = {
     "change": "string",
     "notes": "list<string>",
 }
-"""The columns of a table, sizes in bytes; what a VM that does not start has no answer to is null."""
+"""The columns of a checked VM, sizes in bytes; what a VM that does not start has no answer to is null."""
 _BATCH: Final = 4096
-
-Cell = str | int | list[str] | None
 
 
 def flat(row: CheckRow) -> dict[str, Cell]:
@@ -68,7 +68,7 @@ def flat(row: CheckRow) -> dict[str, Cell]:
     }
 
 
-def table(rows: Iterable[CheckRow]) -> "pa.Table":
+def table(rows: Iterable[Mapping[str, Cell]], columns: Mapping[str, Column]) -> "pa.Table":
     """Return all rows as one Arrow table.
 
     Raises
@@ -77,11 +77,11 @@ def table(rows: Iterable[CheckRow]) -> "pa.Table":
         pyarrow is not installed.
     """
     arrow = _pyarrow()
-    schema = _schema(arrow)
+    schema = _schema(arrow, columns)
     return arrow.Table.from_batches(_batches(arrow, rows, schema), schema=schema)
 
 
-def write_parquet(rows: Iterable[CheckRow], path: Path) -> None:
+def write_parquet(rows: Iterable[Mapping[str, Cell]], path: Path, columns: Mapping[str, Column]) -> None:
     """Write rows to a Parquet file, batch by batch.
 
     Raises
@@ -90,27 +90,48 @@ def write_parquet(rows: Iterable[CheckRow], path: Path) -> None:
         pyarrow is not installed.
     """
     arrow = _pyarrow()
-    from pyarrow import parquet  # noqa: PLC0415 - an optional extra
-
-    schema = _schema(arrow)
+    parquet = import_module("pyarrow.parquet")
+    schema = _schema(arrow, columns)
     with parquet.ParquetWriter(path, schema) as writer:
         for batch in _batches(arrow, rows, schema):
             writer.write_batch(batch)
 
 
-def _schema(arrow: ModuleType) -> "pa.Schema":
-    types = {"string": arrow.string(), "int64": arrow.int64(), "list<string>": arrow.list_(arrow.string())}
-    return arrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+def write_stream(rows: Iterable[Mapping[str, Cell]], sink: Path | IO[bytes], columns: Mapping[str, Column]) -> None:
+    """Write rows as a stream of record batches in Arrow's IPC format, which a reader can follow as it grows.
+
+    Raises
+    ------
+    BadInput
+        pyarrow is not installed.
+    """
+    arrow = _pyarrow()
+    schema = _schema(arrow, columns)
+    with arrow.ipc.new_stream(str(sink) if isinstance(sink, Path) else sink, schema) as writer:
+        for batch in _batches(arrow, rows, schema):
+            writer.write_batch(batch)
 
 
-def _batches(arrow: ModuleType, rows: Iterable[CheckRow], schema: "pa.Schema") -> "Iterator[pa.RecordBatch]":
-    source = map(flat, rows)
+def _schema(arrow: ModuleType, columns: Mapping[str, Column]) -> "pa.Schema":
+    types = {
+        "string": arrow.string(),
+        "int64": arrow.int64(),
+        "double": arrow.float64(),
+        "bool": arrow.bool_(),
+        "list<string>": arrow.list_(arrow.string()),
+    }
+    return arrow.schema([(name, types[kind]) for name, kind in columns.items()])
+
+
+def _batches(arrow: ModuleType, rows: Iterable[Mapping[str, Cell]], schema: "pa.Schema") -> "Iterator[pa.RecordBatch]":
+    source = iter(rows)
     while batch := list(islice(source, _BATCH)):
         yield arrow.RecordBatch.from_pylist(batch, schema=schema)
 
 
 def _pyarrow() -> ModuleType:
     try:
+        import_module("pyarrow.ipc")
         return import_module("pyarrow")
     except ImportError:
         raise BadInput("Arrow tables and Parquet need the extra arrow: pip install 'memslot-workbook[arrow]'") from None

@@ -8,10 +8,11 @@ from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.host import Host
 from workbook.lib.rules import RuleSet, get
 
-from .arrow import table
+from .arrow import COLUMNS, flat, table
 from .engines import engine_of
 from .files import write_rows
 from .inputs import Input, vm_texts
+from .progress import with_progress
 from .shapes import rows_of
 from .verdict import CheckRow, Question, Verdict
 
@@ -34,6 +35,7 @@ def check(
     kvm: KvmHost | None = None,
     vhost_slots: Mapping[str, int | str | None] | None = None,
     workers: int | None = None,
+    progress: bool = False,
 ) -> "pa.Table": ...
 
 
@@ -48,6 +50,7 @@ def check(
     kvm: KvmHost | None = None,
     vhost_slots: Mapping[str, int | str | None] | None = None,
     workers: int | None = None,
+    progress: bool = False,
 ) -> "Counter[Verdict]": ...
 
 
@@ -61,6 +64,7 @@ def check(
     kvm: KvmHost | None = None,
     vhost_slots: Mapping[str, int | str | None] | None = None,
     workers: int | None = None,
+    progress: bool = False,
 ) -> "pa.Table | Counter[Verdict]":
     """Check VMs: does each start, what do its memslots cost, which limit is closest, what would help.
 
@@ -72,12 +76,14 @@ def check(
     engine
         None: the cores of this machine; ``"dask"`` or ``"tcp://HOST:PORT"``: a dask cluster (extra ``dask``).
     to
-        A file to write row by row instead of returning a table: ``.parquet``, ``.csv``, ``.json``/``.jsonl`` (JSON
-        lines) or ``.html``.
+        A file to write row by row instead of returning a table: ``.parquet``, ``.arrow`` (a stream of record batches),
+        ``.csv``, ``.json``/``.jsonl`` (JSON lines) or ``.html``.
     rules, host, kvm, vhost_slots
         As in `Question`.
     workers
         Processes of this machine, or of the local dask cluster; None: one per core.
+    progress
+        Count the VMs in a progress bar, in a notebook or on a terminal.
 
     Returns
     -------
@@ -90,7 +96,8 @@ def check(
         An option that is not known, or an extra that is missing; bad VMs are rows.
     """
     rows = check_rows(inputs, engine, rules=rules, host=host, kvm=kvm, vhost_slots=vhost_slots, workers=workers)
-    return table(rows) if to is None else write_rows(rows, Path(to))
+    rows = with_progress(rows, "VM") if progress else rows
+    return table(map(flat, rows), COLUMNS) if to is None else write_rows(rows, Path(to))
 
 
 def check_rows(

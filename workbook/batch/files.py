@@ -1,10 +1,11 @@
-"""Rows to files and to a stream, row by row: CSV, JSON lines, Parquet, one HTML page, a table of text."""
+"""Rows to files and to a stream, row by row: CSV, JSON lines, Parquet, Arrow, one HTML page, a table of text."""
 
 import csv
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -12,13 +13,14 @@ from workbook.lib.errors import BadInput
 from workbook.lib.size import format_size
 from workbook.tools.atomic_write import check_writable
 
-from .arrow import COLUMNS, flat, write_parquet
+from .arrow import COLUMNS, Cell, Column, flat, write_parquet, write_stream
 from .page import fleet_page
 from .verdict import CheckRow, Verdict, to_json
 
-__all__ = ("FORMATS", "counted", "write_csv", "write_json", "write_rows", "write_table")
+__all__ = ("FORMATS", "counted", "write_cells", "write_csv", "write_json", "write_rows", "write_table")
 
-FORMATS: Final = ("table", "csv", "json", "parquet")
+FORMATS: Final = ("table", "csv", "json", "parquet", "arrow")
+_CELLS: Final = (".csv", ".parquet", ".arrow")
 _TABLE: Final = (
     ("source", 36),
     ("verdict", 10),
@@ -46,27 +48,64 @@ def write_rows(rows: Iterable[CheckRow], path: Path) -> "Counter[Verdict]":
     BadInput
         The suffix is not known, an extra is missing, or the file cannot be written.
     """
-    writers: dict[str, Callable[[Iterable[CheckRow], IO[str]], None]] = {
-        ".csv": write_csv,
+    verdicts: Counter[Verdict] = Counter()
+    rows = counted(rows, verdicts)
+    own: dict[str, Callable[[Iterable[CheckRow], IO[str]], None]] = {
         ".json": write_json,
         ".jsonl": write_json,
         ".html": _write_html,
     }
     suffix = path.suffix.lower()
-    if suffix not in (*writers, ".parquet"):
-        raise BadInput(f"{path} has suffix {path.suffix!r}: known are {', '.join(writers)} and .parquet")
+    if suffix in own:
+        with _replaced(path) as new, new.open("w", encoding="utf-8", newline="") as file:
+            own[suffix](rows, file)
+    else:
+        write_cells(map(flat, rows), path, COLUMNS, known=(*own, *_CELLS))
+    return verdicts
+
+
+def write_cells(
+    rows: Iterable[Mapping[str, Cell]],
+    path: Path,
+    columns: Mapping[str, Column],
+    *,
+    known: Sequence[str] = (),
+) -> None:
+    """Write rows of columns to a file whose suffix says how: ``.csv``, ``.parquet``, ``.arrow`` (record batches).
+
+    Parameters
+    ----------
+    known
+        Suffixes that the error names; empty for these.
+
+    Raises
+    ------
+    BadInput
+        The suffix is not known, an extra is missing, or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _CELLS:
+        raise BadInput(f"{path} has suffix {path.suffix!r}: known are {', '.join(known or _CELLS)}")
+    with _replaced(path) as new:
+        match suffix:
+            case ".csv":
+                with new.open("w", encoding="utf-8", newline="") as file:
+                    _write_csv_cells(rows, file, columns)
+            case ".parquet":
+                write_parquet(rows, new, columns)
+            case _:
+                write_stream(rows, new, columns)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """Give a file beside `path` that takes its place when all is well."""
     check_writable(path)
-    verdicts: Counter[Verdict] = Counter()
-    rows = counted(rows, verdicts)
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
         try:
-            if suffix == ".parquet":
-                os.close(handle)
-                write_parquet(rows, Path(name))
-            else:
-                with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                    writers[suffix](rows, file)
+            yield Path(name)
             Path(name).chmod(0o644)
             Path(name).replace(path)
         except BaseException:
@@ -74,15 +113,18 @@ def write_rows(rows: Iterable[CheckRow], path: Path) -> "Counter[Verdict]":
             raise
     except OSError as error:
         raise BadInput(f"{path} cannot be written ({error.strerror}): give a file in a folder that exists") from error
-    return verdicts
 
 
 def write_csv(rows: Iterable[CheckRow], file: IO[str]) -> None:
     """Write rows as CSV with a header; notes are joined by line ends."""
+    _write_csv_cells(map(flat, rows), file, COLUMNS)
+
+
+def _write_csv_cells(rows: Iterable[Mapping[str, Cell]], file: IO[str], columns: Mapping[str, Column]) -> None:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow("\n".join(one) if isinstance(one, list) else one for one in flat(row).values())
+        writer.writerow("\n".join(one) if isinstance(one, list) else one for one in row.values())
 
 
 def write_json(rows: Iterable[CheckRow], file: IO[str]) -> None:

@@ -14,7 +14,7 @@ from workbook.lib.kubevirt import virtual_machines
 
 __all__ = ("MOST_BYTES", "Input", "VmText", "vm_texts")
 
-Input: TypeAlias = "str | Path | tuple[str, str]"
+Input: TypeAlias = str | Path | tuple[str, str]
 """A path (``-``: standard input), the text of a VM, or a name and the text."""
 
 MOST_BYTES: Final = 64 << 20

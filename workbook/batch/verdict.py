@@ -27,6 +27,7 @@ __all__ = (
     "Verdict",
     "check_machine",
     "check_vm",
+    "row_of_failure",
     "settle",
     "to_json",
 )
@@ -128,15 +129,21 @@ def check_vm(vm: VmText, question: Question) -> CheckRow:
         machine = Machine.from_text(vm.text, question.rules, question.host, question.vhost_slots)
         settle(machine)
         return check_machine(vm.source, machine, question)
-    except Abort as abort:
-        return _row(vm.source, _read_as(vm.text), "dies", abort.message, change=abort.advice)
-    except Refusal as refusal:
-        said = refusal.message if refusal.who == "QEMU" else f"{refusal.who}: {refusal.message}"
-        return _row(vm.source, _read_as(vm.text), "refused", said, change=refusal.advice)
-    except BadInput as error:
-        return _row(vm.source, "", "unreadable", str(error))
+    except (Abort, Refusal, BadInput) as error:
+        return row_of_failure(vm.source, _read_as(vm.text) if isinstance(error, Refusal) else "", error)
     except (RecursionError, MemoryError) as error:
         return _row(vm.source, "", "unreadable", f"too large or too deeply nested ({type(error).__name__})")
+
+
+def row_of_failure(source: str, read: str, error: Abort | Refusal | BadInput) -> CheckRow:
+    """Return the row of a VM that does not start, or cannot be read."""
+    match error:
+        case Abort():
+            return _row(source, read, "dies", error.message, change=error.advice)
+        case Refusal():
+            said = error.message if error.who == "QEMU" else f"{error.who}: {error.message}"
+            return _row(source, read, "refused", said, change=error.advice)
+    return _row(source, read, "unreadable", str(error))
 
 
 def _read_as(text: str) -> str:

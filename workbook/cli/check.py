@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from workbook.batch.arrow import COLUMNS, flat, write_stream
 from workbook.batch.checking import check_rows
 from workbook.batch.files import FORMATS, counted, write_csv, write_json, write_rows, write_table
+from workbook.batch.progress import with_progress
 from workbook.batch.verdict import CheckRow, Question, Verdict, check_machine
 from workbook.lib.cost.hosts import NAMED_HOSTS
 from workbook.lib.cost.kvm import KvmHost
@@ -34,7 +36,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=FORMATS, default=_DEFAULT, help=f"how rows are printed (default {_DEFAULT})"
     )
     parser.add_argument(
-        "--output", "-o", type=Path, metavar="FILE", help="write there instead; .csv, .jsonl, .parquet, .html"
+        "--output", "-o", type=Path, metavar="FILE", help="write there instead; .csv, .jsonl, .parquet, .arrow, .html"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write one page with sorting and filters")
     parser.add_argument(
@@ -115,14 +117,20 @@ def _delivered(rows: Iterator[CheckRow], options: argparse.Namespace) -> int:
     target = options.html or options.output
     if options.format == "parquet" and target is None:
         raise BadInput("Parquet is not for a terminal: give --output FILE.parquet")
+    if options.format == "arrow" and target is None and sys.stdout.isatty():
+        raise BadInput("Arrow's record batches are not for a terminal: give --output FILE.arrow, or a pipe")
     if options.html is not None and options.html.suffix.lower() != ".html":
         raise BadInput(f"--html {options.html}: give a name that ends in .html")
     if target is not None:
-        verdicts = write_rows(_with_progress(rows), target)
+        verdicts = write_rows(with_progress(rows, "VM") if sys.stderr.isatty() else rows, target)
         print(f"{target}: {_summary(verdicts)}")
     else:
         verdicts = Counter()
-        _WRITERS[options.format](counted(rows, verdicts), sys.stdout)
+        every = counted(rows, verdicts)
+        if options.format == "arrow":
+            write_stream(map(flat, every), sys.stdout.buffer, COLUMNS)
+        else:
+            _WRITERS[options.format](every, sys.stdout)
         if options.format == "table":
             print(_summary(verdicts))
     return _exit_code(verdicts)
@@ -164,18 +172,6 @@ def _slots(given: Iterable[str]) -> dict[str, int | str | None]:
             raise BadInput(f"--vhost-slots {one!r:.60}: give ID=LIMIT, such as fs0=32 or fs0=virtiofsd-1.11")
         slots[name] = int(limit) if limit.isdecimal() else limit
     return slots
-
-
-def _with_progress(rows: Iterator[CheckRow]) -> Iterable[CheckRow]:
-    """Return the rows with a count on a terminal where tqdm is installed."""
-    if sys.stderr.isatty():
-        try:
-            from tqdm import tqdm  # noqa: PLC0415 - an optional extra
-        except ImportError:
-            return rows
-        bar: Iterable[CheckRow] = tqdm(rows, unit="VM", leave=False)
-        return bar
-    return rows
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "memslot-workbook check") -> int:
