@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import Abort, BadInput, Refusal
-from workbook.lib.explore.settings import SETTINGS
+from workbook.lib.explore.settings import SETTINGS, SettingValue
 from workbook.lib.host import Host
 from workbook.lib.machine import Machine
 from workbook.lib.rules import RuleSet, get
@@ -38,12 +38,12 @@ _LEFT_OUT: Final = ("source", "read")
 class _Point(NamedTuple):
     scenario: Scenario
     rules: str | RuleSet
-    values: tuple[Cell, ...]
+    values: tuple[SettingValue, ...]
 
 
 def sweep(
     scenario: Scenario | str,
-    settings: Mapping[str, Sequence[Cell]],
+    settings: Mapping[str, Sequence[SettingValue]],
     rules: str | RuleSet | Sequence[str | RuleSet] | None = None,
     engine: str | None = None,
     to: str | Path | None = None,
@@ -104,7 +104,7 @@ def sweep(
     return None
 
 
-def _check_setting(vm: Scenario, name: str, values: Sequence[Cell]) -> None:
+def _check_setting(vm: Scenario, name: str, values: Sequence[SettingValue]) -> None:
     device, _, last = name.rpartition(".")
     known_devices = [one.id for one in vm.devices]
     if device and device not in known_devices:
@@ -116,19 +116,22 @@ def _check_setting(vm: Scenario, name: str, values: Sequence[Cell]) -> None:
     if last not in SETTINGS:
         for value in values:
             _with_field(name, value)
-    elif SETTINGS[last].kind == "choice":
+        return
+    for value in values:
+        SETTINGS[last].check(value)
+    if SETTINGS[last].kind == "choice":
         known = [value for _, value in SETTINGS[last].choices]
         wrong = [one for one in values if one not in known]
         if wrong:
             raise BadInput(f"{name} cannot be {wrong[0]!r:.60}: known are {', '.join(map(repr, known))}")
 
 
-def _columns(settings: Mapping[str, Sequence[Cell]]) -> dict[str, Column]:
+def _columns(settings: Mapping[str, Sequence[SettingValue]]) -> dict[str, Column]:
     columns: dict[str, Column] = {name: _column(name, values) for name, values in settings.items()}
     return {**columns, "rules": "string", **{name: kind for name, kind in COLUMNS.items() if name not in _LEFT_OUT}}
 
 
-def _column(name: str, values: Sequence[Cell]) -> Column:
+def _column(name: str, values: Sequence[SettingValue]) -> Column:
     kinds = {type(one) for one in values if one is not None}
     if kinds <= {bool}:
         return "bool"
@@ -139,7 +142,7 @@ def _column(name: str, values: Sequence[Cell]) -> Column:
     raise BadInput(f"{name}: values of one kind are needed, whole numbers, texts, or True and False")
 
 
-def _points(vm: Scenario, settings: Mapping[str, Sequence[Cell]], rules: Sequence[str | RuleSet]) -> Iterator[_Point]:
+def _points(vm: Scenario, settings: Mapping[str, Sequence[SettingValue]], rules: Sequence[str | RuleSet]) -> Iterator[_Point]:
     for values in product(*settings.values()):
         for one in rules:
             yield _Point(vm, one, values)
@@ -165,13 +168,13 @@ def _checked(question: Question, names: Sequence[str], point: _Point) -> CheckRo
         return row_of_failure("", "", error)
 
 
-def _put(vm: Scenario, name: str, value: Cell) -> Scenario:
+def _put(vm: Scenario, name: str, value: SettingValue) -> Scenario:
     device, _, last = name.rpartition(".")
     if last in SETTINGS:
         return SETTINGS[last].put(vm, value, device or None)
     return replace(vm, **{name: getattr(_with_field(name, value), name)})
 
 
-def _with_field(name: str, value: Cell) -> Scenario:
+def _with_field(name: str, value: SettingValue) -> Scenario:
     """Return a scenario with that value in one field, which is checked as in a saved scenario."""
     return Scenario.from_json(json.dumps({name: value}))
