@@ -53,7 +53,7 @@ def test_points_that_cannot_be_are_rows() -> None:
         ({"rules": ["qemu-10.0"]}, "rules are an argument"),
         ({"chipset": ["i486"]}, "chipset cannot be 'i486'"),
         ({"cpu_vendor": ["via"]}, "cpu_vendor"),
-        ({"ram": [1, "2G"]}, "values of one kind"),
+        ({"ram": [1 << 30, "2G"]}, "Boot RAM .2G. is no size"),
     ],
 )
 def test_a_wrong_axis_is_an_error_of_the_call(settings: dict[str, list[str | int]], said: str) -> None:

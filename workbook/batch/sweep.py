@@ -142,7 +142,9 @@ def _column(name: str, values: Sequence[SettingValue]) -> Column:
     raise BadInput(f"{name}: values of one kind are needed, whole numbers, texts, or True and False")
 
 
-def _points(vm: Scenario, settings: Mapping[str, Sequence[SettingValue]], rules: Sequence[str | RuleSet]) -> Iterator[_Point]:
+def _points(
+    vm: Scenario, settings: Mapping[str, Sequence[SettingValue]], rules: Sequence[str | RuleSet]
+) -> Iterator[_Point]:
     for values in product(*settings.values()):
         for one in rules:
             yield _Point(vm, one, values)
