@@ -7,12 +7,29 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from workbook.live.qemu.binary import QemuBinary, QemuMissing, find_qemu
 
 # a busy machine is no failure
 settings.register_profile("workbook", deadline=None)
 settings.load_profile("workbook")
+
+
+class OneFileOneWorker(LoadFileScheduling):
+    """Side by side (`-n`), a file's tests share a worker, and those that measure or start KVM are one queue.
+
+    They read counters of the whole machine and would disturb each other.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "live" if nodeid.startswith("tests/live/") else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneFileOneWorker:
+    """Return what hands the tests out to the workers."""
+    return OneFileOneWorker(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
