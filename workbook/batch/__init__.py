@@ -2,6 +2,7 @@
 
 from .checking import check, check_rows
 from .inputs import Input, VmText, vm_texts
+from .node import NodeView, node_view
 from .sweep import sweep
 from .timelines import Day, timelines
 from .verdict import VERDICTS, CheckRow, Question, check_vm
@@ -11,11 +12,13 @@ __all__ = (
     "CheckRow",
     "Day",
     "Input",
+    "NodeView",
     "Question",
     "VmText",
     "check",
     "check_rows",
     "check_vm",
+    "node_view",
     "sweep",
     "timelines",
     "vm_texts",

@@ -10,6 +10,7 @@ from typing import Final
 from workbook.batch.arrow import COLUMNS, flat, write_stream
 from workbook.batch.checking import check_rows
 from workbook.batch.files import FORMATS, counted, write_csv, write_json, write_rows, write_table
+from workbook.batch.node import node_view
 from workbook.batch.progress import with_progress
 from workbook.batch.verdict import CheckRow, Question, Verdict, check_machine
 from workbook.lib.cost.hosts import NAMED_HOSTS
@@ -62,6 +63,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a line of the monitor to try on a copy of it; may be repeated",
     )
     parser.add_argument(
+        "--node",
+        action="store_true",
+        help="the VMs as those of one node: sums now and at worst, beside what KubeVirt allows their pods",
+    )
+    parser.add_argument(
         "--engine", metavar="ENGINE", help="dask (a local cluster), or tcp://HOST:PORT of a dask scheduler"
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
@@ -82,6 +88,12 @@ def _run(options: argparse.Namespace) -> int:
         raise BadInput("--what-if asks a running VM: give --qmp SOCKET with it")
     if not options.inputs:
         raise BadInput("nothing to check: give files, folders, or - for standard input")
+    if options.node:
+        view = node_view(
+            options.inputs, rules=options.rules, host=host, kvm=kvm, vhost_slots=_slots(options.vhost_slots)
+        )
+        print(view)
+        return 2 if any(one.problem for one in view.vms) or not view.vms else 0
     rows = check_rows(
         options.inputs,
         options.engine,

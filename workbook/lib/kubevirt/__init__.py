@@ -2,5 +2,6 @@
 
 from .domain import domain_of, read_virtual_machine
 from .manifest import virtual_machines
+from .pod_overhead import PodOverhead, pod_overhead
 
-__all__ = ("domain_of", "read_virtual_machine", "virtual_machines")
+__all__ = ("PodOverhead", "domain_of", "pod_overhead", "read_virtual_machine", "virtual_machines")

@@ -9,7 +9,7 @@ from typing import Final
 
 from workbook.lib.errors import BadInput
 
-__all__ = ("KINDS", "Field", "virtual_machines")
+__all__ = ("KINDS", "Field", "virtual_machines", "vmi_spec")
 
 KINDS: Final = ("VirtualMachine", "VirtualMachineInstance", "VirtualMachineInstanceReplicaSet", "VirtualMachinePool")
 """Objects that describe a VM."""
@@ -104,6 +104,20 @@ class Field:
         if isinstance(self.value, bool) or not isinstance(self.value, int) or not 0 <= self.value < 1 << 32:
             raise BadInput(f"{self.where} is {self.value!r:.60}: it must be a whole number")
         return self.value
+
+
+def vmi_spec(given: Field) -> Field:
+    """Return the part of an object that describes one VM: the spec of its VirtualMachineInstance.
+
+    Raises
+    ------
+    BadInput
+        Something on the way is no mapping.
+    """
+    spec = given["spec"]
+    if spec["virtualMachineTemplate"].given:
+        spec = spec["virtualMachineTemplate.spec"]
+    return spec if given["kind"].text() == "VirtualMachineInstance" else spec["template.spec"]
 
 
 def virtual_machines(given: object) -> Iterator[tuple[str, Mapping[str, object]]]:
