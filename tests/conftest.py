@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from workbook.live.qemu.binary import QemuBinary, QemuMissing, find_qemu
+from workbook.report.__main__ import main as write_report
 
 # a busy machine is no failure
 settings.register_profile("workbook", deadline=None)
@@ -40,6 +42,14 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def standard_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the cover letter's VM, made once by its command for every test that looks at it."""
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    assert write_report(["--preset", "cover-letter", "-o", str(path)]) == 0
+    return path
 
 
 Ask = Callable[..., tuple[str, str]]

@@ -5,8 +5,6 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 from test_jupyterlab import open_start_notebook
 
-from workbook.report.__main__ import main as write_report
-
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "screenshots"
 
 
@@ -37,11 +35,10 @@ def test_comparison(page: Page, lab: str) -> None:
     explorer.screenshot(path=FOLDER / "comparison.png")
 
 
-def test_report(page: Page, tmp_path: Path) -> None:
+def test_report(page: Page, standard_report: Path) -> None:
     """The reviewer's page, opened from disk without a network."""
-    assert write_report(["--preset", "cover-letter", "-o", str(tmp_path / "report.html")]) == 0
     page.set_viewport_size({"width": 1280, "height": 1000})
     page.context.set_offline(offline=True)
-    page.goto(f"file://{tmp_path / 'report.html'}")
+    page.goto(standard_report.as_uri())
     page.wait_for_timeout(2_000)
     page.screenshot(path=FOLDER / "report.png")

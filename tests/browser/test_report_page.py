@@ -1,7 +1,6 @@
 """The reviewer's page of the cover-letter VM: opened from disk in a browser that has no network."""
 
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,12 @@ from workbook.report.__main__ import main
 from workbook.report.positions import offered_rules
 
 SHOTS = Path(__file__).resolve().parents[2] / "artefacts"
-COMMAND = "--preset cover-letter -o"
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def report(standard_report: Path) -> Path:
     """The page, made by its command."""
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    assert main([*shlex.split(COMMAND), str(path)]) == 0
-    return path
+    return standard_report
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Reports: what is in the page, what it shows at its positions, and what is refused."""
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -9,9 +10,12 @@ from typing import Any
 
 import nbformat
 import pytest
+from bokeh.models import ColumnDataSource
 from hypothesis import given, strategies as st
 
+from workbook.charts import OutcomeCharts
 from workbook.charts.memory_map import NOT_STARTED
+from workbook.charts.theme import THEMES, ThemeName
 from workbook.data import cover_letter
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
@@ -20,11 +24,13 @@ from workbook.lib.rules import RULE_SETS, RuleSet, Trace
 from workbook.lib.rules.base import Budget
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB
-from workbook.report import preset_page, scenario_page
+from workbook.page.outcome_text import comparison_cells, sentence
+from workbook.report import scenario_page
 from workbook.report.__main__ import main
+from workbook.report.bokeh_recorder import PropertyRecorder
 from workbook.report.frame_store import FrameStore
 from workbook.report.notebook_page import markdown
-from workbook.report.outcome_text import comparison_cells, sentence
+from workbook.report.page_theme import COLOURS, in_theme
 from workbook.report.panel import panel
 from workbook.report.positions import Grid, offered_rules
 from workbook.report.walkthrough import steps_of_preset, story_of_scenario
@@ -38,6 +44,7 @@ class _Loads(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
+        self.policy = ""
         self.loads: list[str] = []
         self.ids: list[str] = []
         self.label_targets: list[str] = []
@@ -48,6 +55,8 @@ class _Loads(HTMLParser):
         self.loads += [value or "" for name, value in attrs if name in {"src", "srcset", "data", "poster"}]
         if tag == "link":
             self.loads.append(given.get("href") or "")
+        if given.get("http-equiv") == "Content-Security-Policy":
+            self.policy = given.get("content") or ""
         if "id" in given:
             self.ids.append(given["id"] or "")
         if tag == "label" and "for" in given:
@@ -78,7 +87,7 @@ class Reader:
 
     def value(self, number: int) -> Any:
         found = self.data["values"][number]
-        return found[self.theme] if isinstance(found, dict) and "light" in found else found
+        return in_theme(found, self.theme) if isinstance(found, str) else found
 
     def column(self, number: int) -> list[Any]:
         runs = self.data["columns"][number]
@@ -91,7 +100,7 @@ class Reader:
     def frame(self, shown: int) -> dict[str, Any]:
         parts = self.data["frames"][self.data["shown"][shown]]
         behind = len(self.data["tracked"])
-        found = {name: self.value(one) for name, one in zip(self.data["words"], parts[behind:], strict=False)}
+        found = {name: self.value(one) for (name, _), one in zip(self.data["words"], parts[behind:], strict=False)}
         behind += len(self.data["words"])
         for (name, joint), one in zip(self.data["lines"], parts[behind:], strict=True):
             found[name] = joint.join(self.column(one))
@@ -111,9 +120,9 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def standard() -> str:
+def standard(standard_report: Path) -> str:
     """The standard page."""
-    return preset_page("cover-letter", command="python -m workbook.report --preset cover-letter -o report.html")[0]
+    return standard_report.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +131,12 @@ def small() -> tuple[Grid, Any]:
     scenario = PRESETS["kata-virtiofsd"].scenario
     made = panel(scenario, story_of_scenario(scenario), detail="brief", name="vm")
     return Grid.around(scenario, detail="brief"), made.data
+
+
+@pytest.fixture
+def bare() -> Scenario:
+    """A VM without memory devices: its page has few positions."""
+    return replace(PRESETS["kubevirt-dpdk"].scenario, devices=(), ram_backend=None, backends=())
 
 
 def test_standard_page_is_small_enough(standard: str) -> None:
@@ -136,14 +151,14 @@ def test_page_loads_nothing(standard: str) -> None:
     assert style
     assert "url(" not in style[1]
     assert "@import" not in style[1]
-    assert "default-src 'none'" in standard
-    assert "connect-src" not in standard
+    policy = parsed(standard).policy
+    assert policy.startswith("default-src 'none'")
+    assert "connect-src" not in policy
 
 
-def test_same_page_every_time(standard: str) -> None:
+def test_same_page_every_time(bare: Scenario) -> None:
     """Computed again in the same process, the page is the same to the byte."""
-    again = preset_page("cover-letter", command="python -m workbook.report --preset cover-letter -o report.html")[0]
-    assert again == standard
+    assert scenario_page(bare) == scenario_page(bare)
 
 
 def test_every_slider_has_a_label_and_every_id_is_unique(standard: str) -> None:
@@ -211,13 +226,29 @@ def test_refused_positions_come_first() -> None:
     assert 0 < refused < len(frames)
 
 
-def test_dark_theme_has_other_colours_and_the_same_numbers(small: tuple[Grid, Any]) -> None:
-    """What is drawn differs in colours only between the themes."""
-    _, data = small
-    light, dark = (Reader(data, theme).sources(len(data["shown"]) - 1) for theme in ("light", "dark"))
-    differing = {name for a, b in zip(light, dark, strict=True) for name in a if a[name] != b[name]}
-    assert "fill" in differing
-    assert differing <= {"fill", "line", "alpha", "color", "inside", "outside", "text_color"}
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_placeholders_are_the_colours_of_a_theme(small: tuple[Grid, Any], theme: ThemeName) -> None:
+    """With the colours of a theme in place of placeholders, the page holds what charts of that theme hold."""
+    grid, data = small
+    charts = OutcomeCharts(theme=theme)
+    recorder = PropertyRecorder(charts.by_name, FrameStore(), "vm-")
+    assert json.loads(in_theme(json.dumps(data["document"]), theme)) == recorder.document
+    at = list(grid.positions())[-1]
+    charts.update(Outcome.of(*grid.at(at)))
+    shown = Reader(data, theme).sources(len(data["shown"]) - 1)
+    drawn = [one.data for chart in charts.by_name.values() for one in chart.root.select({"type": ColumnDataSource})]
+    for source in shown:
+        assert any(
+            source.keys() == one.keys() and all(source[name] == list(one[name]) for name in source) for one in drawn
+        ), source
+
+
+def test_no_theme_has_a_placeholder() -> None:
+    """Placeholders are colours that no theme has, and no two pairs of colours share one."""
+    for name, theme in THEMES.items():
+        assert not set(COLOURS[name]) & set(re.findall("#[0-9A-Fa-f]{6}", repr(theme)))
+    pairs = list(zip(COLOURS["light"].values(), COLOURS["dark"].values(), strict=True))
+    assert len(pairs) == len(set(pairs))
 
 
 def test_requests_end_at_the_size_of_the_device() -> None:
@@ -268,11 +299,11 @@ def test_a_rule_set_of_ones_own_is_offered() -> None:
 
 def test_refusal_in_qemus_words_with_what_helps() -> None:
     """A VM that QEMU refuses has its words in the page, and changes after which it would not."""
-    outcome = Outcome.of(PRESETS["vhost-after"].scenario)
-    text, _ = scenario_page(PRESETS["vhost-after"].scenario)
+    scenario = PRESETS["vhost-after"].scenario
+    outcome = Outcome.of(scenario)
     assert outcome.problem
-    body = text[: text.index('<script type="application/json"')]
-    assert outcome.problem.message in body
+    body = panel(scenario, story_of_scenario(scenario), detail="brief", name="vm").html
+    assert outcome.problem.message in html.unescape(body)
     assert "What would help" in body
 
 
@@ -291,16 +322,6 @@ def test_tape_gives_back_what_it_took(columns: list[list[Any]]) -> None:
         found = reader.column(number)
         assert found == column
         assert [isinstance(one, bool) for one in found] == [isinstance(one, bool) for one in column]
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
-def test_tape_keeps_themes_apart(pairs: list[tuple[int, int]]) -> None:
-    """A column with other values in dark gives each theme its own."""
-    tape = FrameStore()
-    number = tape.column([light for light, _ in pairs], [dark for _, dark in pairs])
-    data = tape.plain()
-    assert Reader(data, "light").column(number) == [light for light, _ in pairs]
-    assert Reader(data, "dark").column(number) == [dark for _, dark in pairs]
 
 
 def test_links_into_the_repository_become_text() -> None:
@@ -332,6 +353,8 @@ def _notebook(path: Path, *sources: str) -> Path:
         (["--state", '{"ramm":1}'], "scenario has no field 'ramm'"),
         (["--notebook", "missing.ipynb"], "--notebook missing.ipynb: cannot be read (No such file or directory)"),
         (["--preset", "cover-letter", "--slides"], "--slides makes a deck of a notebook"),
+        (["--preset", "cover-letter", "--compare", "{}"], "--compare stands beside another state"),
+        (["--state", "[{},{},{}]"], "--state has 3 scenarios: give one, or two to compare"),
     ],
 )
 def test_refused_in_one_line_and_the_old_file_stays(
@@ -361,12 +384,13 @@ def test_output_is_checked_before_anything_is_computed(tmp_path: Path, capsys: p
     assert "is a folder" in capsys.readouterr().err
 
 
-def test_saved_state_from_a_file_and_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_saved_state_from_a_file_and_as_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], bare: Scenario
+) -> None:
     """The text of the explorer's State field and a file with it give the same page, but for the command."""
-    scenario = replace(PRESETS["kubevirt-dpdk"].scenario, devices=(), ram_backend=None, backends=())
-    (tmp_path / "state.json").write_text(scenario.to_json())
+    (tmp_path / "state.json").write_text(bare.to_json())
     pages = []
-    for given_state in (scenario.to_json(), str(tmp_path / "state.json")):
+    for given_state in (bare.to_json(), str(tmp_path / "state.json")):
         output = tmp_path / "report.html"
         assert main(["--state", given_state, "-o", str(output)]) == 0
         text = output.read_text(encoding="utf-8")
@@ -374,6 +398,33 @@ def test_saved_state_from_a_file_and_as_text(tmp_path: Path, capsys: pytest.Capt
         assert f"{len(text.encode()) / 1e6:.2f} MB" in capsys.readouterr().out
     assert pages[0] == pages[1]
     assert Scenario.from_json(Reader(data_of(pages[0])).frame(0)["state"]).rules == next(iter(RULE_SETS))
+
+
+def test_two_states_are_compared_in_one_page(tmp_path: Path, bare: Scenario) -> None:
+    """Two saved states, given apart or as one text, are a page with a panel for each and what differs in a table."""
+    other = replace(bare, kvm_slots=509)
+    output = tmp_path / "report.html"
+    both = f"[{bare.to_json()},{other.to_json()}]"
+    pages = []
+    for arguments in (["--state", bare.to_json(), "--compare", other.to_json()], ["--state", both]):
+        assert main([*arguments, "-o", str(output)]) == 0
+        pages.append(re.sub(r"<dt>Command</dt><dd>.*?</dd>", "", output.read_text(encoding="utf-8")))
+    assert pages[0] == pages[1]
+    assert re.search(r'<th scope="row">KVM memslots</th><td>32,764</td><td>509</td>', pages[0])
+    shown = [Reader(data_of(pages[0], f"vm-{letter}")).frame(0)["state"] for letter in "AB"]
+    assert [Scenario.from_json(one).kvm_slots for one in shown] == [32764, 509]
+
+
+def test_text_of_a_vm_is_escaped() -> None:
+    """What a VM is called cannot become markup of the page, in its text or in the data of its positions."""
+    scenario = PRESETS["cover-letter"].scenario
+    evil = replace(scenario, devices=tuple(replace(one, id="<img src=x>") for one in scenario.devices))
+    made = panel(evil, story_of_scenario(evil), detail="brief", name="vm")
+    assert "<img" not in made.html
+    assert "&lt;img src=x&gt;" in made.html
+    reader = Reader(made.data)
+    markup = [name for name, is_markup in made.data["words"] if is_markup]
+    assert all("<img" not in reader.frame(shown)[name] for shown in range(8) for name in markup)
 
 
 def test_notebook_with_an_explorer_a_picture_and_a_table(tmp_path: Path) -> None:
@@ -396,7 +447,7 @@ def test_notebook_with_an_explorer_a_picture_and_a_table(tmp_path: Path) -> None
     assert "<td style='text-align:right'>1</td>" in text
     assert "printed &lt;b&gt;" in text
     assert "widget-view+json" not in text
-    assert text.count("<details class='code'>") == 4
+    assert text.count('<details class="code">') == 4
     reader = Reader(data_of(text, "shown-1"))
     outcome = Outcome.of(PRESETS["kata-virtiofsd"].scenario)
     own = offered_rules(outcome.rules.name).index(outcome.rules.name)
@@ -411,7 +462,7 @@ def test_slides_begin_at_headings_and_tags(tmp_path: Path) -> None:
     output = tmp_path / "deck.html"
     assert main(["--notebook", str(notebook), "--slides", "-o", str(output)]) == 0
     text = output.read_text(encoding="utf-8")
-    assert re.findall(r"aria-label='(Slide \d of \d)'", text) == [f"Slide {one} of 3" for one in (1, 2, 3)]
+    assert re.findall(r'aria-label="(Slide \d of \d)"', text) == [f"Slide {one} of 3" for one in (1, 2, 3)]
     assert [one for one in parsed(text).loads if not one.startswith("data:")] == []
 
 

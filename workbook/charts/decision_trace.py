@@ -9,14 +9,13 @@ from bokeh.models.widgets import Div
 from workbook.lib.errors import ReasonStep
 from workbook.lib.rules.base import Decision
 from workbook.lib.size import format_size
-from workbook.lib.trace import binding_step
+from workbook.lib.trace import DIRECT, binding_step
 
 from .theme import PLAIN_FONT, Theme, ThemeName, theme_of
 
 __all__ = ("DecisionTrace",)
 
 NOTHING: Final = "No decision: nothing was cut into memslots."
-DIRECT: Final = "No decision: the RAM is mapped directly and completely, as one memslot."
 
 
 class DecisionTrace:

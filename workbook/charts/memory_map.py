@@ -26,10 +26,12 @@ from .axes.broken import BrokenAxis
 from .axes.byte import SIZE_JS
 from .heading import Heading
 from .memory_map_columns import BOX_ROLES, LANES, NOTHING, SLOT_LANE, SLOT_STATES, Drawable, axis_of, memory_map_columns
+from .memslot_columns import memslot_columns
 from .sources import show
 from .theme import (
     LARGE,
     NORMAL,
+    Theme,
     ThemeName,
     draw,
     draw_hatches,
@@ -106,7 +108,7 @@ class MemoryMap:
         self,
         *,
         height: int = 310,
-        theme: ThemeName = "light",
+        theme: ThemeName | Theme = "light",
         cut_unmapped: bool = False,
         headline: bool = True,
         compact: bool = False,
@@ -318,8 +320,9 @@ def _described(device: DeviceLayout) -> str:
     )
     if device.type != "virtio-mem":
         return f"{text}."
-    mapped = [one for one in device.memslots() if one.mapped]
-    full, empty = sum(one.plugged == one.size for one in mapped), sum(one.plugged == 0 for one in mapped)
+    columns = memslot_columns(device)
+    plugged, size = columns.plugged[columns.mapped], columns.size[columns.mapped]
+    full, empty = int((plugged == size).sum()), int((plugged == 0).sum())
     kinds = {"full": full, "partly plugged": device.used - full - empty, "empty": empty}
     split = ", ".join(f"{number:,} {name}" for name, number in kinds.items() if number)
     return (

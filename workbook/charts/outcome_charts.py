@@ -11,7 +11,7 @@ from workbook.lib.explore.outcome import Outcome
 from .memory_map import MemoryMap
 from .overhead import OverheadBars
 from .slot_budget import SlotBudget
-from .theme import ThemeName
+from .theme import Theme, ThemeName
 
 __all__ = ("OutcomeCharts",)
 
@@ -35,7 +35,7 @@ class OutcomeCharts:
         The charts; each has a ``root`` of its own, where the page arranges them itself.
     """
 
-    def __init__(self, *, theme: ThemeName = "light", compact: bool = False) -> None:
+    def __init__(self, *, theme: ThemeName | Theme = "light", compact: bool = False) -> None:
         self._compact = compact
         self.memory_map = MemoryMap(theme=theme, headline=False, height=205 if compact else 310, compact=compact)
         self.overhead = OverheadBars(theme=theme, height=136 if compact else 160, compact=compact)

@@ -106,7 +106,7 @@ class OverheadBars:
     """
 
     def __init__(
-        self, *, height: int = 160, theme: ThemeName = "light", title: str = TITLE, compact: bool = False
+        self, *, height: int = 160, theme: ThemeName | Theme = "light", title: str = TITLE, compact: bool = False
     ) -> None:
         self.theme = theme_of(theme)
         self._title = title

@@ -1,7 +1,7 @@
 """Buttons in a figure's toolbar that save it as PNG or SVG, without a kernel and without a network."""
 
-from base64 import b64encode
 from typing import Final, Literal
+from urllib.parse import quote
 
 from bokeh.models import CustomAction, CustomJS, Plot
 from bokeh.models.annotations import Legend, Title
@@ -94,4 +94,4 @@ def _icon(kind: str, color: str) -> str:
         f"<path d='M12 1v9M8 6.5l4 4 4-4'/><text x='12' y='22' font-size='10' font-weight='700' text-anchor='middle' "
         f"font-family='sans-serif' fill='{color}' stroke='none'>{kind.upper()}</text></svg>"
     )
-    return f"data:image/svg+xml;base64,{b64encode(picture.encode()).decode()}"
+    return f"data:image/svg+xml,{quote(picture)}"

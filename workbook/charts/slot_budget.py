@@ -118,7 +118,7 @@ class SlotBudget:
         One row per piece of a bar, and one per consumer.
     """
 
-    def __init__(self, *, height: int = 180, theme: ThemeName = "light", compact: bool = False) -> None:
+    def __init__(self, *, height: int = 180, theme: ThemeName | Theme = "light", compact: bool = False) -> None:
         self.theme = theme_of(theme)
         self._height = height
         self._consumers: tuple[Consumer, ...] = ()

@@ -75,8 +75,8 @@ class Look:
 
     Attributes
     ----------
-    fill, alpha
-        Colour of the area and how much it covers.
+    fill
+        Colour of the area.
     line
         Colour of the border.
     hatch
@@ -89,7 +89,6 @@ class Look:
     line: str
     text: str
     hatch: str = " "
-    alpha: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -122,13 +121,12 @@ class Theme:
         """Return how things in that role are drawn."""
         return self.looks[role]
 
-    def columns(self, roles: Sequence[str]) -> dict[str, list[str] | list[float]]:
+    def columns(self, roles: Sequence[str]) -> dict[str, list[str]]:
         """Return the style columns of a data source, one row for each role."""
         looks = [self.looks[role] for role in roles]
         return {
             "fill": [one.fill for one in looks],
             "line": [one.line for one in looks],
-            "alpha": [one.alpha for one in looks],
         }
 
     def title(self, text: str = "") -> Title:
@@ -211,7 +209,7 @@ def text_style(**more: Any) -> dict[str, Any]:
 
 def painted(look: Look) -> dict[str, Any]:
     """Return the properties of an area glyph that is drawn like that."""
-    colours = {"fill_color": look.fill, "fill_alpha": look.alpha, "line_color": look.line, "hatch_color": look.line}
+    colours = {"fill_color": look.fill, "line_color": look.line, "hatch_color": look.line}
     return {**HATCH, **colours, "hatch_pattern": look.hatch}
 
 
@@ -220,7 +218,7 @@ def styled(**more: Any) -> dict[str, Any]:
 
     Without a hatch: `draw_hatches` draws those.
     """
-    return {"fill_color": "fill", "fill_alpha": "alpha", "line_color": "line", **more}
+    return {"fill_color": "fill", "line_color": "line", **more}
 
 
 def hover(rows: Sequence[tuple[str, str]], **more: Any) -> HoverTool:
@@ -279,7 +277,7 @@ _LIGHT: Final = Theme(
     alarm="#B3261E",
     series=(BLUE, VERMILION, "#00805E", "#B0528A", "#B77E00", BLACK, "#2E86B8", "#7A6A00"),
     looks={
-        "ram": Look("#8A919B", "#5A6068", BLACK, alpha=0.9),
+        "ram": Look("#969CA5", "#5A6068", BLACK),
         "container": Look("#F4F5F7", "#8A919B", "#1A1C1F"),
         "device": Look("#DCE3EA", "#5A6068", "#1A1C1F"),
         "dimm": Look("#C9D3DD", "#5A6068", "#1A1C1F"),
@@ -338,14 +336,16 @@ _DARK: Final = Theme(
 THEMES: Final[dict[str, Theme]] = {"light": _LIGHT, "dark": _DARK}
 
 
-def theme_of(name: str) -> Theme:
-    """Return the theme of that name.
+def theme_of(name: str | Theme) -> Theme:
+    """Return the theme of that name; a theme itself stays as it is.
 
     Raises
     ------
     BadInput
         It is neither ``light`` nor ``dark``.
     """
+    if isinstance(name, Theme):
+        return name
     if name not in THEMES:
         raise BadInput(f"there is no theme {name!r}: give light or dark")
     return THEMES[name]

@@ -5,6 +5,7 @@ Everything in the library is in bytes; this module is the only place where a uni
 
 import math
 import re
+from functools import lru_cache
 from typing import Final
 
 from .errors import BadInput
@@ -110,6 +111,7 @@ def parse_size(text: str | int, *, unit: str = "B", name: str = "size") -> int:
     return value
 
 
+@lru_cache(maxsize=1 << 12)
 def format_size(size: int, *, digits: int | None = None) -> str:
     """Print bytes in the largest binary unit.
 
@@ -131,6 +133,7 @@ def format_size(size: int, *, digits: int | None = None) -> str:
     return f"{size} B"
 
 
+@lru_cache(maxsize=1 << 12)
 def shown_size(size: int) -> str:
     """Print bytes in the largest binary unit with up to four digits where that is exact, otherwise in a smaller one.
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from .size import format_size
 
-__all__ = ("Trace", "TraceStep", "binding_step")
+__all__ = ("DIRECT", "Trace", "TraceStep", "binding_step")
+
+DIRECT: Final = "No decision: the RAM is mapped directly and completely, as one memslot."
+"""What stands in place of a trace where nothing was decided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,23 @@
-"""The charts of a report in both themes, and what changes in them from position to position.
+"""The charts of a report, and what changes in them from position to position.
 
 A chart is built and updated by its own code; here Bokeh's change events are listened to, so that nothing of a
 chart's inside is known, and a page replays the changes.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, get_args
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
 from bokeh.models import ColumnDataSource
-
-from workbook.charts.theme import ThemeName
 
 from .frame_store import FrameStore
 
 if TYPE_CHECKING:
     from bokeh.model import Model
 
-__all__ = ("THEMES", "Chart", "Charts", "PropertyRecorder", "Snapshot", "document_json")
-
-THEMES: Final[tuple[ThemeName, ...]] = get_args(ThemeName)
-LIGHT, DARK = THEMES
+__all__ = ("Chart", "Charts", "PropertyRecorder", "Snapshot", "document_json")
 
 
 class Chart(Protocol):
@@ -43,12 +38,12 @@ Snapshot = dict[Property, int]
 
 
 class PropertyRecorder:
-    """The same charts twice, light and dark, and a record of what every update changed.
+    """A record of what every update of some charts changed.
 
     Parameters
     ----------
-    build
-        Makes the charts in a theme.
+    charts
+        As they were built.
     frames
         Takes the values.
     prefix
@@ -56,41 +51,31 @@ class PropertyRecorder:
 
     Attributes
     ----------
-    charts
-        The charts by theme and name.
-    documents
-        The charts as they were built, as Bokeh's JSON by theme; both name their models alike.
+    document
+        The charts as they were built, as Bokeh's JSON.
     roots
         Name of the model that is a chart's root, by the chart's name.
     """
 
-    def __init__(self, build: Callable[[ThemeName], Charts], frames: FrameStore, prefix: str) -> None:
+    def __init__(self, charts: Charts, frames: FrameStore, prefix: str) -> None:
         self._frames = frames
-        self.charts: dict[ThemeName, Charts] = {theme: build(theme) for theme in THEMES}
-        self.documents: dict[ThemeName, Any] = {}
-        self._models: dict[ThemeName, dict[str, Model]] = {}
-        self._built: dict[ThemeName, dict[Property, Any]] = {}
         self._columns: dict[str, tuple[str, ...]] = {}
+        self._numbered: dict[tuple[str, str], tuple[Any, int]] = {}
         self._changed: dict[Property, None] = {}
         self._now: Snapshot = {}
-        for theme, drawn in self.charts.items():
-            self._open(theme, drawn, prefix)
-        if self._kinds(LIGHT) != self._kinds(DARK):
-            raise TypeError("a chart has other parts in the dark theme: it cannot change its theme in a page")
-        by_model = {model.id: name for name, model in self._models[LIGHT].items()}
-        self.roots = {name: by_model[chart.root.id] for name, chart in self.charts[LIGHT].items()}
-
-    def _open(self, theme: ThemeName, drawn: Charts, prefix: str) -> None:
         document = Document()
-        for chart in drawn.values():
+        for chart in charts.values():
             document.add_root(chart.root)
-        self.documents[theme], names = document_json(document, prefix)
-        self._models[theme] = {names[one.id]: one for one in document.models if one.id in names}
-        self._built[theme] = {
-            (name, attribute): _detached(value)
-            for name, model in self._models[theme].items()
-            for attribute, value in model.properties_with_values().items()
+        self.document, names = document_json(document, prefix)
+        self._models: dict[str, Model] = {names[one.id]: one for one in document.models if one.id in names}
+        self._built = {
+            name: {
+                attribute: _detached(value)
+                for attribute, value in model.properties_with_values(include_defaults=False).items()
+            }
+            for name, model in self._models.items()
         }
+        self.roots = {name: names[chart.root.id] for name, chart in charts.items()}
 
         def note(event: Any) -> None:
             model, attribute = getattr(event, "model", None), getattr(event, "attr", None)
@@ -99,34 +84,40 @@ class PropertyRecorder:
 
         document.on_change(note)
 
-    def _kinds(self, theme: ThemeName) -> dict[str, type]:
-        return {name: type(model) for name, model in self._models[theme].items()}
-
     def snapshot(self) -> Snapshot:
         """Return what differs now from the charts as they were built."""
-        for which in self._changed:
-            light, dark = (getattr(self._models[theme][which[0]], which[1]) for theme in THEMES)
-            self._now[which] = self._number(which, light, dark)
+        for name, attribute in self._changed:
+            self._now[name, attribute] = self._number(name, attribute, getattr(self._models[name], attribute))
         self._changed.clear()
         return dict(self._now)
 
     def as_built(self, which: Property) -> int:
         """Return the number of what a property was when the charts were built."""
-        return self._number(which, *(self._built[theme][which] for theme in THEMES))
+        name, attribute = which
+        built = self._built[name]
+        model = self._models[name]
+        value = built[attribute] if attribute in built else model.lookup(attribute).instance_default(model)
+        return self._number(name, attribute, value)
 
     def columns(self, which: Property) -> tuple[str, ...] | None:
         """Return the columns of a data source, in the order of their group; None for another property."""
         return self._columns.get(which[0]) if which[1] == "data" else None
 
-    def _number(self, which: Property, light: Any, dark: Any) -> int:
-        name, attribute = which
-        if attribute != "data" or not isinstance(self._models[LIGHT][name], ColumnDataSource):
+    def _number(self, name: str, attribute: str, value: Any) -> int:
+        if attribute != "data" or not isinstance(self._models[name], ColumnDataSource):
             try:
-                return self._frames.value(light, dark)
+                return self._frames.value(value)
             except TypeError:
-                raise TypeError(f"{self._models[LIGHT][name]}.{attribute} cannot be replayed in a page") from None
-        names = self._columns.setdefault(name, tuple(light))
-        return self._frames.group([self._frames.column(light[one], dark[one]) for one in names])
+                raise TypeError(f"{self._models[name]}.{attribute} cannot be replayed in a page") from None
+        columns = self._columns.setdefault(name, tuple(value))
+        return self._frames.group([self._column(name, one, value[one]) for one in columns])
+
+    def _column(self, source: str, name: str, column: Any) -> int:
+        """Store a column; one that is the same object as before is not looked at again."""
+        before = self._numbered.get((source, name))
+        if before is None or before[0] is not column:
+            before = self._numbered[source, name] = (column, self._frames.column(column))
+        return before[1]
 
 
 def _detached(value: Any) -> Any:

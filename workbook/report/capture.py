@@ -4,17 +4,19 @@ A widget lives only as long as its kernel. So an explorer becomes a panel, whose
 widget the Bokeh figures in it. ``install`` tells IPython so; the notebook itself is not touched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import ipywidgets as widgets
 from bokeh.document import Document
 from IPython.core.getipython import get_ipython
 from jupyter_bokeh import BokehModel
 
-from workbook.explorer import CommandLine, Explorer
+from workbook.lib.explore.outcome import Outcome
+from workbook.lib.rules import RuleSet
+from workbook.lib.scenario import Scenario
 
 from .bokeh_recorder import document_json
 from .panel import panel
@@ -36,35 +38,47 @@ _names: Final = (f"shown-{number}" for number in count(1))
 def install() -> None:
     """Make every widget of this kernel hand over what a page needs, from now on."""
     shell: Any = get_ipython()
-    formatter = shell.display_formatter.mimebundle_formatter
-    formatter.for_type(widgets.Widget, _of_widget)
-    formatter.for_type(Explorer, _of_explorer)
-    formatter.for_type(CommandLine, _of_command_line)
+    shell.display_formatter.mimebundle_formatter.for_type(widgets.Widget, _handed_over)
+
+
+@runtime_checkable
+class _Compared(Protocol):
+    """An explorer: what it shows, and under which rules."""
+
+    @property
+    def compared(self) -> Sequence[tuple[Scenario, RuleSet]]:
+        """One scenario, or two that are compared."""
+
+
+@runtime_checkable
+class _Decided(Protocol):
+    """A widget with one outcome, such as that of a pasted command line."""
+
+    outcome: Outcome
+
+
+def _handed_over(widget: Any) -> dict[str, Any]:
+    """Return a widget as a mime bundle: panels of what was decided, else the pictures in it."""
+    match widget:
+        case _Compared():
+            panels = [_panel(scenario, rules) for scenario, rules in widget.compared]
+        case _Decided():
+            panels = [_panel(widget.outcome.scenario)] if widget.outcome.steps else []
+        case _:
+            return _bundle(widget, _pictures(widget))
+    return _bundle(widget, {"panels": panels})
 
 
 def _bundle(widget: Any, content: dict[str, Any]) -> dict[str, Any]:
     return {MIME: {"panels": [], "pictures": [], "components": ["bokeh"], **content}, "text/plain": repr(widget)}
 
 
-def _of_explorer(explorer: Explorer) -> dict[str, Any]:
-    panels = []
-    for scenario, rules in explorer.compared:
-        name = next(_names)
-        made = panel(scenario, story_of_scenario(scenario, rules), rules=rules, detail="brief", name=name, level=3)
-        panels.append({"name": name, **asdict(made)})
-    return _bundle(explorer, {"panels": panels})
+def _panel(scenario: Scenario, rules: RuleSet | None = None) -> dict[str, Any]:
+    story = story_of_scenario(scenario, rules)
+    return asdict(panel(scenario, story, rules=rules, detail="brief", name=next(_names), level=3))
 
 
-def _of_command_line(command: CommandLine) -> dict[str, Any]:
-    outcome = command.outcome
-    if not outcome.steps:
-        return _bundle(command, {})
-    name = next(_names)
-    made = panel(outcome.scenario, story_of_scenario(outcome.scenario), detail="brief", name=name, level=3)
-    return _bundle(command, {"panels": [{"name": name, **asdict(made)}]})
-
-
-def _of_widget(widget: widgets.Widget) -> dict[str, Any]:
+def _pictures(widget: widgets.Widget) -> dict[str, Any]:
     pictures, components = [], {"bokeh"}
     for figure in _figures(widget):
         root = figure._model  # noqa: SLF001 - jupyter_bokeh has no public name for it
@@ -75,7 +89,7 @@ def _of_widget(widget: widgets.Widget) -> dict[str, Any]:
         data, names = document_json(document, f"{name}-")
         pictures.append({"name": name, "document": data, "root": names[root.id]})
         components.update(_components(document))
-    return _bundle(widget, {"pictures": pictures, "components": sorted(components)})
+    return {"pictures": pictures, "components": sorted(components)}
 
 
 def _figures(widget: Any) -> Iterator[BokehModel]:

@@ -3,8 +3,6 @@
 Neighbouring positions differ in little. A column is therefore runs over a table of values (the same value again, or
 the next ones in the table), a data source is a list of columns, a frame is a list of both; and all of them are
 numbers of things that were seen before. A thousand positions with a thousand memslots take some hundred kilobytes.
-
-What differs between the light and the dark theme is a value of its own, ``{"light": ..., "dark": ...}``.
 """
 
 import json
@@ -12,8 +10,6 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-
-from workbook.lib.errors import BadInput
 
 __all__ = ("FrameStore",)
 
@@ -40,30 +36,23 @@ class FrameStore:
         self._values, self._columns, self._groups, self._frames = (_Numbered() for _ in range(4))
         self._seen: dict[Hashable, int] = {}
 
-    def value(self, light: Any, dark: Any = None) -> int:
-        """Store one value; `dark` where the dark theme has another one."""
-        light = _plain(light)
-        dark = light if dark is None else _plain(dark)
-        key = _key(light) if light == dark else (_key(light), _key(dark))
-        return self._values.number(light if light == dark else {"light": light, "dark": dark}, key)
+    def value(self, value: Any) -> int:
+        """Store one value."""
+        plain = _plain(value)
+        return self._values.number(plain, _key(plain))
 
-    def column(self, light: Iterable[Any], dark: Iterable[Any] | None = None) -> int:
-        """Store a column as runs ``first, count, step`` over the table of values.
-
-        Raises
-        ------
-        BadInput
-            The two themes have columns of different lengths.
-        """
-        values = _listed(light)
-        others = values if dark is None else _listed(dark)
-        if len(values) != len(others):
-            raise BadInput(f"a column has {len(values)} rows in light and {len(others)} in dark: give as many")
-        # 1 and True are equal keys, and not the same in a page
-        key = (tuple(values), tuple(map(type, values)), tuple(others) if others != values else None)
+    def column(self, column: Iterable[Any]) -> int:
+        """Store a column as runs ``first, count, step`` over the table of values."""
+        key: Hashable
+        if isinstance(column, np.ndarray):
+            key, values = (column.dtype.str, column.tobytes()), None
+        else:
+            values = list(column)
+            # 1 and True are equal keys, and not the same in a page
+            key = (tuple(values), tuple(map(type, values)))
         found = self._seen.get(key)
         if found is None:
-            numbers = [self.value(*both) for both in zip(values, others, strict=True)]
+            numbers = [self.value(one) for one in (column.tolist() if isinstance(column, np.ndarray) else values or ())]
             runs = tuple(_runs(numbers))
             found = self._seen[key] = self._columns.number(runs, runs)
         return found
@@ -88,13 +77,9 @@ class FrameStore:
 
 def _key(value: Any) -> Hashable:
     """Tell 1, 1.0 and True apart no more than JSON does."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value), type(value) is bool
-
-
-def _listed(column: Iterable[Any]) -> list[Any]:
-    return column.tolist() if isinstance(column, np.ndarray) else list(column)
+    if isinstance(value, list | dict):
+        return "JSON", json.dumps(value)
+    return (bool, value) if isinstance(value, bool) else value
 
 
 def _plain(value: Any) -> Any:

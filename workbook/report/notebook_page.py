@@ -4,23 +4,24 @@ The deck is a page of its own making (sections side by side that snap, keys, a p
 would be 150 KB more for transitions that are not needed, and its scaling disturbs Bokeh's pointer.
 """
 
-import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import mistune
 import nbformat
 from jupyter_client.kernelspec import NoSuchKernel
+from markupsafe import Markup
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from workbook.lib.errors import BadInput
 
 from .capture import MIME, SETUP
-from .page import Component, how, page, top
+from .page import Component, page, versions
+from .progress import Progress, silent
 
 __all__ = ("notebook_page", "slides")
 
@@ -35,9 +36,40 @@ _IMAGE: Final = re.compile(r'<img (?![^>]*src="data:)[^>]*?(?:alt="([^"]*)")?[^>
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
+@dataclass(frozen=True)
+class _Output:
+    """An output of a cell as the page shows it.
+
+    Attributes
+    ----------
+    html
+        Markup of its own, of a table or a panel.
+    words
+        Text: all there is to see, or the picture in words.
+    names
+        Elements of the pictures.
+    """
+
+    kind: Literal["text", "table", "image", "markdown", "panel", "picture"]
+    words: str = ""
+    html: Markup = field(default_factory=Markup)
+    source: str = ""
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell as the page shows it."""
+
+    kind: str
+    source: str
+    prose: Markup = field(default_factory=Markup)
+    outputs: tuple[_Output, ...] = ()
+
+
 @dataclass
 class _Parts:
-    """Markup around the cells of a notebook."""
+    """What stands in the page beside the markup of its cells."""
 
     panels: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +77,7 @@ class _Parts:
     positions: int = 0
 
 
-def notebook_page(path: Path, *, command: str = "", title: str = "") -> tuple[str, int]:
+def notebook_page(path: Path, *, command: str = "", title: str = "", progress: Progress = silent) -> tuple[str, int]:
     """Run a notebook and return its page, and how many positions were decided for it.
 
     Raises
@@ -53,18 +85,14 @@ def notebook_page(path: Path, *, command: str = "", title: str = "") -> tuple[st
     BadInput
         It cannot be read, or a cell fails.
     """
-    cells = _run(path)
+    cells = _run(path, progress)
     found, cells = _titled(cells, title or path.stem)
     parts = _Parts()
-    inside = "".join(_cell(cell, parts) for cell in cells)
-    body = (
-        top(title or found, "A notebook of the memslot workbook, executed again for this page.")
-        + f"<main>{inside}{how(command, _facts(path, parts))}</main>"
-    )
-    return _finished(title or found, body, parts, slides_too=False), parts.positions
+    shown = [_cell(one, parts) for one in cells]
+    return _finished(path, title or found, command, parts, cells=shown), parts.positions
 
 
-def slides(path: Path, *, command: str = "", title: str = "") -> tuple[str, int]:
+def slides(path: Path, *, command: str = "", title: str = "", progress: Progress = silent) -> tuple[str, int]:
     """Run a notebook and return its slides: a new one at every heading of the first two levels, or tag ``slide``.
 
     Cells with the tag ``skip`` are left out.
@@ -74,61 +102,56 @@ def slides(path: Path, *, command: str = "", title: str = "") -> tuple[str, int]
     BadInput
         It cannot be read, or a cell fails.
     """
-    cells = _run(path)
+    cells = _run(path, progress)
     found, _ = _titled(cells, title or path.stem)
     parts = _Parts()
-    groups: list[str] = []
+    groups: list[list[_Cell]] = []
     for cell in cells:
         tags = cell.metadata.get("tags", ())
         if "skip" in tags:
             continue
         is_heading = cell.cell_type == "markdown" and _NEW_SLIDE.match(cell.source)
         if not groups or "slide" in tags or is_heading:
-            groups.append("")
-        groups[-1] += _cell(cell, parts)
-    groups.append(how(command, _facts(path, parts)))
-    sections = "".join(
-        f"<section class='slide' id='slide-{number}' tabindex='-1' aria-label='Slide {number} of {len(groups)}'>"
-        f"<div>{one}</div></section>"
-        for number, one in enumerate(groups, 1)
-    )
-    body = (
-        f"<main class='deck'>{sections}</main><nav class='deck-bar' aria-label='Slides'>"
-        "<button type='button' data-theme-button aria-pressed='false' hidden>Dark</button>"
-        "<button type='button' data-turn='-1' aria-label='Previous slide'>&larr;</button>"
-        "<span data-page role='status'></span>"
-        "<button type='button' data-turn='1' aria-label='Next slide'>&rarr;</button></nav>"
-    )
-    return _finished(title or found, body, parts, slides_too=True), parts.positions
+            groups.append([])
+        groups[-1].append(_cell(cell, parts))
+    return _finished(path, title or found, command, parts, slides=groups), parts.positions
 
 
-def _finished(title: str, body: str, parts: _Parts, *, slides_too: bool) -> str:
+def _finished(
+    path: Path,
+    title: str,
+    command: str,
+    parts: _Parts,
+    *,
+    cells: Sequence[_Cell] = (),
+    slides: Sequence[Sequence[_Cell]] = (),
+) -> str:
     order: tuple[Component, ...] = ("bokeh", "bokeh-widgets", "bokeh-tables")
     # tables are built on widgets
     needed = parts.components | ({"bokeh-widgets"} if "bokeh-tables" in parts.components else set())
-    return page(
-        title,
-        body,
-        data=parts.panels,
-        pictures=parts.pictures,
-        components=[one for one in order if one in needed],
-        styles=("page.css", "deck.css") if slides_too else ("page.css",),
-        scripts=("panel.js", "deck.js") if slides_too else ("panel.js",),
-    )
-
-
-def _facts(path: Path, parts: _Parts) -> list[tuple[str, str]]:
     facts = [("Notebook", f"{path.name}, run from top to bottom for this file.")]
     if parts.positions:
         decided = f"All {parts.positions:,} positions were decided beforehand by the workbook's model, in Python"
         facts.append(("Sliders", f"{decided}; the page picks one and draws it."))
-    return facts
+    return page(
+        "notebook.html.j2",
+        title=title,
+        command=command,
+        cells=cells,
+        slides=slides,
+        facts=[*facts, versions()],
+        data=parts.panels,
+        pictures=parts.pictures,
+        components=[one for one in order if one in needed],
+        styles=("page.css", "deck.css") if slides else ("page.css",),
+        scripts=("panel.js", "deck.js") if slides else ("panel.js",),
+    )
 
 
 # -- running ----------------------------------------------------------------------------------------------------------
 
 
-def _run(path: Path) -> list[Any]:
+def _run(path: Path, progress: Progress) -> list[Any]:
     """Run a copy of a notebook; return its cells with their outputs."""
     try:
         notebook = _nbformat.read(path, as_version=4)
@@ -143,6 +166,9 @@ def _run(path: Path) -> list[Any]:
         timeout=TIMEOUT,
         kernel_name="python3",
         store_widget_state=False,
+        # a kernel of our own on this machine: its word about TCP without encryption frightens for nothing
+        extra_arguments=["--log-level=ERROR"],
+        on_cell_executed=lambda cell, cell_index, execute_reply: progress(cell_index + 1, len(notebook.cells), "cells"),  # noqa: ARG005 - nbclient gives them by name
         resources={"metadata": {"path": str(path.resolve().parent)}},
     )
     try:
@@ -174,57 +200,52 @@ def _titled(cells: list[Any], otherwise: str) -> tuple[str, list[Any]]:
 # -- cells ------------------------------------------------------------------------------------------------------------
 
 
-def _cell(cell: Any, parts: _Parts) -> str:
+def _cell(cell: Any, parts: _Parts) -> _Cell:
     if cell.cell_type == "markdown":
-        return f"<div class='cell prose'>{markdown(cell.source)}</div>"
+        return _Cell("markdown", cell.source, prose=markdown(cell.source))
     if cell.cell_type != "code":
-        return f"<pre class='cell'>{html.escape(cell.source)}</pre>"
-    outputs = "".join(text for output in cell.outputs for text in _output(output, parts))
-    code = (
-        f"<details class='code'><summary>Code</summary><pre tabindex='0'><code>{html.escape(cell.source)}</code></pre>"
-        "</details>"
-    )
-    return f"<div class='cell'>{code if cell.source.strip() else ''}{outputs}</div>"
+        return _Cell("raw", cell.source)
+    return _Cell("code", cell.source, outputs=tuple(one for output in cell.outputs for one in _output(output, parts)))
 
 
-def markdown(source: str) -> str:
+def markdown(source: str) -> Markup:
     """Return Markdown as HTML; links into the repository and remote pictures become plain text."""
     text = str(mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])(source))
-    return _IMAGE.sub(lambda match: match[1] or "", _LINK.sub(r"\1", text))
+    plain = _IMAGE.sub(lambda match: match[1] or "", _LINK.sub(r"\1", text))
+    return Markup(plain)  # noqa: S704 - a notebook may hold HTML, and its author made it
 
 
-def _output(output: Any, parts: _Parts) -> Iterator[str]:
+def _output(output: Any, parts: _Parts) -> Iterator[_Output]:
     if output.output_type == "stream":
-        yield _pre(output.text)
+        yield _text(output.text)
         return
     data = output.get("data", {})
     if MIME in data:
         yield from _handed_over(data[MIME], data["text/plain"], parts)
     elif "text/html" in data:
-        yield f"<div class='scroll' tabindex='0' role='group' aria-label='Table'>{data['text/html']}</div>"
+        yield _Output("table", html=Markup(data["text/html"]))  # noqa: S704 - what the notebook shows
     elif "image/png" in data:
-        words = html.escape(data.get("text/plain", "picture"))
-        yield f"<img alt='{words}' src='data:image/png;base64,{data['image/png']}'>"
+        picture = f"data:image/png;base64,{data['image/png']}"
+        yield _Output("image", words=data.get("text/plain", "picture"), source=picture)
     elif "text/markdown" in data:
-        yield f"<div class='prose'>{markdown(data['text/markdown'])}</div>"
+        yield _Output("markdown", html=markdown(data["text/markdown"]))
     elif "text/plain" in data:
-        yield _pre(data["text/plain"])
+        yield _text(data["text/plain"])
 
 
-def _handed_over(content: Any, words: str, parts: _Parts) -> Iterator[str]:
+def _handed_over(content: Any, words: str, parts: _Parts) -> Iterator[_Output]:
     parts.components.update(content["components"])
     for one in content["panels"]:
         parts.panels[one["name"]] = one["data"]
         parts.positions += one["positions"]
-        yield one["html"]
+        yield _Output("panel", html=Markup(one["html"]))  # noqa: S704 - of `workbook.report.panel`
     for one in content["pictures"]:
         parts.pictures[one["name"]] = {"document": one["document"], "roots": {"only": one["root"]}}
-        yield f"<figure id='{one['name']}' class='picture'><div class='chart' data-chart='only'></div></figure>"
     if content["pictures"]:
-        yield f"<details class='in-words'><summary>The picture in words</summary><p>{html.escape(words)}</p></details>"
+        yield _Output("picture", words=words, names=tuple(one["name"] for one in content["pictures"]))
     elif not content["panels"]:
-        yield _pre(words)
+        yield _text(words)
 
 
-def _pre(text: str) -> str:
-    return f"<pre tabindex='0'>{html.escape(_COLOURS.sub('', text).rstrip())}</pre>"
+def _text(text: str) -> _Output:
+    return _Output("text", words=_COLOURS.sub("", text).rstrip())

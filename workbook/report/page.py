@@ -1,17 +1,20 @@
 """The HTML file around everything: one document, all of it inside, nothing loaded."""
 
-import html
-import json
 from collections.abc import Mapping, Sequence
-from importlib import metadata, resources
+from importlib import metadata
 from platform import python_version
 from typing import Any, Final, Literal
 
 import bokeh
 import numpy as np
 from bokeh.resources import Resources
+from markupsafe import Markup
 
-__all__ = ("POLICY", "Component", "embedded", "how", "page")
+from workbook.page.templates import render
+
+from .page_theme import COLOURS
+
+__all__ = ("POLICY", "Component", "page", "versions")
 
 Component = Literal["bokeh", "bokeh-widgets", "bokeh-tables"]
 POLICY: Final = (
@@ -21,88 +24,52 @@ POLICY: Final = (
 
 Bokeh compiles the few lines with which charts place their labels: hence ``unsafe-eval``.
 """
-_NO_SCRIPT: Final = (
-    "<noscript><p class='nojs'>Scripts are off: texts and tables show the VM as it was given; pictures and sliders "
-    "need scripts, which are all in this file.</p></noscript>"
-)
-
-
-def embedded(data: Any) -> str:
-    """Return JSON that can stand inside a script element."""
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
 def page(
-    title: str,
-    body: str,
+    template: str,
     *,
     data: Mapping[str, Any] | None = None,
     pictures: Mapping[str, Any] | None = None,
     components: Sequence[Component] = ("bokeh",),
     styles: Sequence[str] = ("page.css",),
     scripts: Sequence[str] = ("panel.js",),
+    **values: object,
 ) -> str:
     """Return a whole page.
 
     Parameters
     ----------
-    body
-        HTML of its inside.
+    template
+        One that extends ``document.html.j2``.
     data, pictures
         Of panels and of pictures without sliders, by the id of their element.
     components
         Of BokehJS, that the pictures need.
     styles, scripts
-        Files beside this module.
+        Files of `workbook.page`.
+    values
+        For the template; ``title`` is one that every document has.
     """
-    blocks = [
-        *(
-            _json(kind, name, one)
-            for kind, all_ in (("panel", data), ("pictures", pictures))
-            for name, one in (all_ or {}).items()
-        )
-    ]
-    bokehjs = Resources("inline", components=list(components), log_level="warn").js_raw if data or pictures else []
-    code = "".join(f"<script>{one}</script>\n" for one in (*bokehjs, *map(_part, scripts)))
-    style = "".join(map(_part, styles))
-    return (
-        "<!DOCTYPE html>\n"
-        '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n{body}\n{''.join(blocks)}{code}</body>\n</html>\n"
+    blocks = [("panel", name, one) for name, one in (data or {}).items()]
+    blocks += [("pictures", name, one) for name, one in (pictures or {}).items()]
+    bokehjs = Resources("inline", components=list(components), log_level="warn").js_raw if blocks else []
+    text = render(
+        template,
+        policy=POLICY,
+        styles=styles,
+        scripts=scripts,
+        libraries=[Markup(one) for one in bokehjs],  # noqa: S704 - BokehJS
+        data=[*blocks, ("colours", "themes", COLOURS)],
+        **values,
     )
+    return str(text)
 
 
-def _json(kind: str, name: str, data: Any) -> str:
-    return f'<script type="application/json" data-{kind}="{name}">{embedded(data)}</script>\n'
-
-
-def _part(name: str) -> str:
-    return (resources.files(__package__) / "page_parts" / name).read_text(encoding="utf-8")
-
-
-def top(title: str, lead: str, source: str = "") -> str:
-    """Return the head of a page: title, what it is about, and the button for the theme."""
-    origin = f"<p class='source'>{html.escape(source)}</p>" if source else ""
-    return (
-        f"<header class='top'><div><h1>{html.escape(title)}</h1><p class='lead'>{html.escape(lead)}</p>{origin}</div>"
-        f"<button type='button' data-theme-button aria-pressed='false' hidden>Dark</button></header>{_NO_SCRIPT}"
-    )
-
-
-def how(command: str, facts: Sequence[tuple[str, str]]) -> str:
-    """Return how a page was computed: facts of its own, the versions, and the command that makes it again."""
+def versions() -> tuple[str, str]:
+    """Return a fact for `how this was computed`: the versions of what a page is made with."""
     own = f"memslot-workbook {_own_version()}"
-    versions = f"{own}, Python {python_version()}, numpy {np.__version__}, Bokeh {bokeh.__version__}"
-    rows = (*facts, ("Versions", versions))
-    items = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in rows)
-    return (
-        f"<h2>How this was computed</h2><dl class='how'>{items}"
-        f"<dt>Command</dt><dd><code>{html.escape(command)}</code></dd></dl>"
-    )
+    return "Versions", f"{own}, Python {python_version()}, numpy {np.__version__}, Bokeh {bokeh.__version__}"
 
 
 def _own_version() -> str:

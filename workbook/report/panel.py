@@ -1,21 +1,26 @@
 """A panel: sliders, charts and texts for one scenario, everything decided beforehand."""
 
-import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from bokeh.core.property.validation import validate
+
 from workbook.charts import OutcomeCharts
-from workbook.charts.theme import ThemeName
-from workbook.lib.explore.outcome import Outcome
+from workbook.lib.actions import RequestSize, Settle
+from workbook.lib.explore.advice import Advice, advise
+from workbook.lib.explore.outcome import Outcome, Problem
 from workbook.lib.explore.settings import SETTINGS, virtio_mem_devices
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
+from workbook.page import outcome_text as words
+from workbook.page.templates import render
 
-from . import outcome_text as words
-from .bokeh_recorder import Charts, PropertyRecorder, Snapshot
+from .bokeh_recorder import PropertyRecorder, Snapshot
 from .frame_store import FrameStore
+from .page_theme import PAGE_THEME
 from .positions import Axis, Detail, Grid
+from .progress import Progress, silent
 from .walkthrough import Step
 
 __all__ = ("Panel", "panel")
@@ -36,6 +41,7 @@ LINES: Final = {
 JOINED: Final = {"state": ","}
 """How the pieces of a text are joined where they are no lines."""
 _OPEN: Final = ("mtree", "argv")
+_MARKUP: Final = ("numbers", "verdict", "cells", "trace")
 _WORDS: Final = ("vm", "sentence", "numbers", "verdict", "cells", "trace", *(f"{name}-words" for name in CHARTS))
 
 
@@ -45,6 +51,8 @@ class Panel:
 
     Attributes
     ----------
+    name
+        Of its element in the page, unlike any other.
     html
         What is seen before any script runs.
     data
@@ -53,6 +61,7 @@ class Panel:
         How many positions were decided.
     """
 
+    name: str
     html: str
     data: dict[str, Any]
     positions: int
@@ -63,20 +72,18 @@ class _Recorder:
 
     def __init__(self, name: str) -> None:
         self.frames = FrameStore()
-        self._charts: dict[ThemeName, OutcomeCharts] = {}
-        self.recorder = PropertyRecorder(self._build, self.frames, f"{name}-")
+        self._charts = OutcomeCharts(theme=PAGE_THEME)
+        self.recorder = PropertyRecorder(self._charts.by_name, self.frames, f"{name}-")
         self._written: dict[tuple[Scenario, str], tuple[list[str], list[str]]] = {}
+        self._advice: dict[tuple[Scenario, str, Problem | None], tuple[Advice, ...]] = {}
         self.taken: list[tuple[Snapshot, list[int]]] = []
-
-    def _build(self, theme: ThemeName) -> Charts:
-        self._charts[theme] = OutcomeCharts(theme=theme)
-        return self._charts[theme].by_name
 
     def _play(self, scenario: Scenario, rules: RuleSet | str) -> Outcome:
         """Play one scenario and show it."""
         outcome = Outcome.of(replace(scenario, rules=get(rules).name), rules)
-        for charts in self._charts.values():
-            charts.update(outcome)
+        # values of our own charts: they are checked by the chart that shows them
+        with validate(False):
+            self._charts.update(outcome)
         return outcome
 
     def take(self, scenario: Scenario, rules: RuleSet | str) -> int:
@@ -92,26 +99,35 @@ class _Recorder:
         return self._words(self._play(scenario, rules))
 
     def _words(self, outcome: Outcome) -> dict[str, Any]:
-        charts = next(iter(self._charts.values())).by_name
         bare = replace(outcome.scenario, actions=())
         if (bare, outcome.rules.name) not in self._written:
             # neither knows actions: most positions share them
             self._written[bare, outcome.rules.name] = (words.command_line(outcome), words.domain_xml(outcome))
         argv, xml = self._written[bare, outcome.rules.name]
         return {
-            "vm": html.escape(words.vm_in_words(outcome.scenario)),
-            "sentence": html.escape(words.sentence(outcome)),
+            "vm": words.vm_in_words(outcome.scenario),
+            "sentence": words.sentence(outcome),
             "numbers": words.numbers(outcome),
-            "verdict": words.verdict(outcome),
+            "verdict": words.verdict(outcome, self._advised(outcome, bare)),
             "cells": words.comparison_cells(outcome),
             "trace": words.traces(outcome),
-            **{f"{name}-words": html.escape(chart.describe()) for name, chart in charts.items()},
+            **{f"{name}-words": chart.describe() for name, chart in self._charts.by_name.items()},
             "mtree": outcome.info_mtree.splitlines(),
             "flat": outcome.info_mtree_flat.splitlines(),
             "argv": argv,
             "xml": xml,
             "state": outcome.scenario.to_json().split(JOINED["state"]),
         }
+
+    def _advised(self, outcome: Outcome, bare: Scenario) -> tuple[Advice, ...]:
+        """Return what helps; what decided at the start is the same for every request that follows."""
+        follows = all(isinstance(one, RequestSize | Settle) for one in outcome.scenario.actions)
+        if not follows or (outcome.problem is not None and outcome.refusal is None):
+            return advise(outcome)
+        key = (bare, outcome.rules.name, outcome.problem)
+        if key not in self._advice:
+            self._advice[key] = advise(outcome)
+        return self._advice[key]
 
     def plain(self) -> dict[str, Any]:
         """Return the stored values, the frames in the order in which they were taken, and what a frame is made of."""
@@ -122,10 +138,10 @@ class _Recorder:
             for snapshot, parts in self.taken
         ]
         return {
-            "documents": self.recorder.documents,
+            "document": self.recorder.document,
             "roots": self.recorder.roots,
             "tracked": [[name, attribute, self.recorder.columns((name, attribute))] for name, attribute in tracked],
-            "words": list(_WORDS),
+            "words": [[name, name in _MARKUP] for name in _WORDS],
             "lines": [[name, JOINED.get(name, "\n")] for name in LINES],
             "shown": frames,
             **self.frames.plain(),
@@ -140,6 +156,7 @@ def panel(
     detail: Detail = "full",
     name: str = "panel",
     level: int = 2,
+    progress: Progress = silent,
 ) -> Panel:
     """Decide every position of the sliders around `scenario`, and every step of the story under every rule set.
 
@@ -153,12 +170,22 @@ def panel(
         Of the panel in its page, unlike any other.
     level
         Of its headings.
+    progress
+        Is told how far it is.
     """
     grid = Grid.around(scenario, rules, detail=detail)
     recorder = _Recorder(name)
-    steps = [[recorder.take(step.scenario, one) for one in grid.rules] for step in story]
+    offered = list(grid.positions())
+    count = len(story) * len(grid.rules) + len(offered)
+
+    def take(scenario: Scenario, one: RuleSet | str) -> int:
+        number = recorder.take(scenario, one)
+        progress(number + 1, count, "positions")
+        return number
+
+    steps = [[take(step.scenario, one) for one in grid.rules] for step in story]
     lengths = [len(axis.choices) for axis in grid.axes]
-    positions = {_index(at, lengths): recorder.take(*grid.at(at)) for at in grid.positions()}
+    positions = {_index(at, lengths): take(*grid.at(at)) for at in offered}
     start = next((index for index, step in enumerate(story) if step.scenario == scenario), len(story) - 1)
     data = {
         **recorder.plain(),
@@ -170,7 +197,7 @@ def panel(
     }
     first = recorder.words_of(story[start].scenario, grid.rules[grid.axes[0].start])
     others = [recorder.words_of(story[start].scenario, one)["cells"] for one in grid.rules]
-    return Panel(_html(grid, story, start, first, others, name, level), data, len(recorder.taken))
+    return Panel(name, _html(grid, story, start, first, others, name, level), data, len(recorder.taken))
 
 
 def _index(at: Sequence[int], lengths: Sequence[int]) -> int:
@@ -211,9 +238,6 @@ def _places(scenario: Scenario, grid: Grid) -> list[int]:
     return places
 
 
-# -- what is seen before any script runs ------------------------------------------------------------------------------
-
-
 def _html(
     grid: Grid,
     story: Sequence[Step],
@@ -223,84 +247,21 @@ def _html(
     name: str,
     level: int,
 ) -> str:
-    heading = f"h{level}"
-    controls = [
-        _rules_control(grid.axes[0], name),
-        *(_slider(axis, name) for axis in grid.axes[1:] if len(axis.choices) > 1),
-    ]
-    figures = {
-        chart: f"<figure class='{chart}' aria-label='{html.escape(title)}'>"
-        f"<div class='chart' data-chart='{chart}'></div>"
-        f"<details class='in-words'><summary>The picture in words</summary>"
-        f"<p data-words='{chart}-words'>{first[f'{chart}-words']}</p></details></figure>"
-        for chart, title in CHARTS.items()
-    }
-    texts = "".join(
-        f"<details class='text'{' open' if one in _OPEN else ''}><summary>{html.escape(title)}</summary>"
-        f"<pre tabindex='0' data-lines='{one}' aria-label='{html.escape(title)}'>"
-        f"{html.escape(JOINED.get(one, chr(10)).join(first[one]))}</pre></details>"
+    """Return what is seen before any script runs."""
+    texts = [
+        {"name": one, "title": title, "open": one in _OPEN, "text": JOINED.get(one, "\n").join(first[one])}
         for one, title in LINES.items()
+    ]
+    return render(
+        "panel.html.j2",
+        name=name,
+        heading=f"h{level}",
+        axes=grid.axes,
+        story=story,
+        start=start,
+        first=first,
+        others=others,
+        charts=CHARTS,
+        compared=words.COMPARED,
+        texts=texts,
     )
-    return (
-        f"<div class='panel' id='{name}'>"
-        f"{_story(story, start, heading) if len(story) > 1 else ''}"
-        f"<div class='bench'><form class='controls' aria-label='Sliders' onsubmit='return false'>"
-        f"<{heading}>Sliders</{heading}>{''.join(controls)}"
-        f"<p class='mode' data-mode></p>"
-        f"<button type='button' data-back>Back to the start</button></form>"
-        f"<div class='results'><p class='vm' data-words='vm'>{first['vm']}</p>"
-        f"<p class='sentence' role='status' aria-live='polite' data-words='sentence'>{first['sentence']}</p>"
-        f"<dl class='numbers' data-words='numbers'>{first['numbers']}</dl>"
-        f"<div data-words='verdict'>{first['verdict']}</div>"
-        f"{figures['map']}<div class='pair'>{figures['overhead']}{figures['budget']}</div></div></div>"
-        f"<div class='tables'><section><{heading}>The same VM under every rule set</{heading}>"
-        f"<div class='scroll' tabindex='0' role='group' aria-label='Rule sets compared'>"
-        f"{_comparison(grid, others)}</div></section>"
-        f"<section><{heading}>Why this many memslots</{heading}>"
-        f"<div class='scroll trace' tabindex='0' role='group' aria-label='The decision' data-words='trace'>"
-        f"{first['trace']}</div></section></div>"
-        f"<{heading}>In QEMU's words</{heading}>{texts}</div>"
-    )
-
-
-def _story(story: Sequence[Step], start: int, heading: str) -> str:
-    items = "".join(
-        f"<li><button type='button' data-step='{index}' aria-pressed='{'true' if index == start else 'false'}'>"
-        f"<strong>{html.escape(step.title)}</strong>"
-        + (f"<span>{html.escape(step.shows)}</span>" if step.shows else "")
-        + (f"<span class='evidence'>{html.escape(step.evidence)}</span>" if step.evidence else "")
-        + "</button></li>"
-        for index, step in enumerate(story)
-    )
-    return f"<{heading}>What happens, step by step</{heading}><ol class='story'>{items}</ol>"
-
-
-def _rules_control(axis: Axis, name: str) -> str:
-    choices = "".join(
-        f"<label><input type='radio' name='{name}-rules' value='{index}'{' checked' if index == axis.start else ''}>"
-        f"<span>{html.escape(label)}</span></label>"
-        for index, (label, _) in enumerate(axis.choices)
-    )
-    return f"<fieldset data-axis='rules'><legend>{axis.label}</legend>{choices}</fieldset>"
-
-
-def _slider(axis: Axis, name: str) -> str:
-    label, last = html.escape(axis.choices[axis.start][0]), len(axis.choices) - 1
-    identity = f"{name}-{axis.name}"
-    return (
-        f"<div class='slider'><label for='{identity}'>{html.escape(axis.label)}</label>"
-        f"<output for='{identity}' aria-live='off'>{label}</output>"
-        f"<input type='range' id='{identity}' data-axis='{axis.name}' min='0' max='{last}' step='1' "
-        f"value='{axis.start}' aria-valuetext='{label}' aria-describedby='{identity}-help'>"
-        f"<small id='{identity}-help'>{html.escape(axis.help)}</small></div>"
-    )
-
-
-def _comparison(grid: Grid, cells: Iterable[str]) -> str:
-    head = "".join(f"<th scope='col'>{html.escape(one)}</th>" for one in ("rule set", *words.COMPARED))
-    rows = "".join(
-        f"<tr data-rules='{index}'{' aria-current=true' if index == grid.axes[0].start else ''}>"
-        f"<th scope='row'>{html.escape(label)}</th>{one}</tr>"
-        for index, ((label, _), one) in enumerate(zip(grid.axes[0].choices, cells, strict=True))
-    )
-    return f"<table class='comparison'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -1,7 +1,7 @@
 """The positions of a report's sliders: which scenarios are decided beforehand."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Final, Literal
 
@@ -72,6 +72,7 @@ class Grid:
 
     scenario: Scenario
     axes: tuple[Axis, ...]
+    _starts: dict[tuple[str, tuple[tuple[str, Any], ...]], Scenario] = field(default_factory=dict, repr=False)
 
     @classmethod
     def around(cls, scenario: Scenario, rules: RuleSet | str | None = None, *, detail: Detail = "full") -> "Grid":
@@ -114,13 +115,20 @@ class Grid:
         values = self.values(at)
         rules = values.pop("rules")
         size = values.pop("requested_size", None)
-        scenario = replace(self.scenario, actions=(), rules=get(rules).name)
-        for name, value in values.items():
-            if value != SETTINGS[name].get(scenario, None):
-                scenario = SETTINGS[name].put(scenario, value, None)
+        scenario = self._started(get(rules).name, tuple(values.items()))
         if size is not None:
             scenario = with_action(with_request(scenario, size), "settle")
         return scenario, rules
+
+    def _started(self, rules: str, values: tuple[tuple[str, Any], ...]) -> Scenario:
+        """Return the scenario with these settings before anything happens: positions with other requests share it."""
+        if (rules, values) not in self._starts:
+            scenario = replace(self.scenario, actions=(), rules=rules)
+            for name, value in values:
+                if value != SETTINGS[name].get(scenario, None):
+                    scenario = SETTINGS[name].put(scenario, value, None)
+            self._starts[rules, values] = scenario
+        return self._starts[rules, values]
 
 
 def offered_rules(chosen: str) -> list[str]:

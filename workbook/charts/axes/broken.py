@@ -6,6 +6,7 @@ strictly monotone, so that it can be undone, and exact for addresses below 2^53.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -47,19 +48,7 @@ class BrokenAxis:
         BadInput
             `end` is not positive, or a piece does not lie between 0 and `end`.
         """
-        if end <= 0:
-            raise BadInput(f"an address axis up to {end} shows nothing: it must end above 0")
-        pieces = np.array(sorted(shown), dtype=np.float64).reshape(-1, 2)
-        if len(pieces) and (pieces.min() < 0 or pieces.max() > end or (pieces[:, 0] > pieces[:, 1]).any()):
-            raise BadInput(f"a piece does not lie between 0 and {end:#x}: {pieces.tolist()}")
-        holes = _holes(pieces, float(end))
-        length = float(end) - float((holes[:, 1] - holes[:, 0]).sum())
-        cut = holes[holes[:, 1] - holes[:, 0] > CUT_FROM * length] if length else holes[:0]
-        short = np.floor(CUT_TO * length)
-        addresses = np.unique(np.concatenate(([0.0, float(end)], cut.ravel())))
-        steps = np.diff(addresses)
-        steps[np.isin(addresses[:-1], cut[:, 0])] = max(short, 1.0)
-        return cls(addresses, np.concatenate(([0.0], np.cumsum(steps))), cut)
+        return _axis(tuple(sorted(shown)), end)
 
     def place(self, address: npt.ArrayLike) -> Floats:
         """Return where addresses lie on the axis; outside of it the nearest end."""
@@ -81,6 +70,24 @@ class BrokenAxis:
     def columns(self) -> dict[str, Floats]:
         """Return the knots as columns of a data source."""
         return {"address": self.addresses, "place": self.places}
+
+
+@lru_cache(maxsize=128)
+def _axis(shown: tuple[tuple[int, int], ...], end: int) -> BrokenAxis:
+    """Return the same axis for the same pieces: most outcomes of a slider share it."""
+    if end <= 0:
+        raise BadInput(f"an address axis up to {end} shows nothing: it must end above 0")
+    pieces = np.array(shown, dtype=np.float64).reshape(-1, 2)
+    if len(pieces) and (pieces.min() < 0 or pieces.max() > end or (pieces[:, 0] > pieces[:, 1]).any()):
+        raise BadInput(f"a piece does not lie between 0 and {end:#x}: {pieces.tolist()}")
+    holes = _holes(pieces, float(end))
+    length = float(end) - float((holes[:, 1] - holes[:, 0]).sum())
+    cut = holes[holes[:, 1] - holes[:, 0] > CUT_FROM * length] if length else holes[:0]
+    short = np.floor(CUT_TO * length)
+    addresses = np.unique(np.concatenate(([0.0, float(end)], cut.ravel())))
+    steps = np.diff(addresses)
+    steps[np.isin(addresses[:-1], cut[:, 0])] = max(short, 1.0)
+    return BrokenAxis(addresses, np.concatenate(([0.0], np.cumsum(steps))), cut)
 
 
 def _holes(pieces: Floats, end: float) -> Floats:

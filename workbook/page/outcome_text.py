@@ -1,17 +1,18 @@
 """Text of a report about one outcome: HTML and plain lines."""
 
-import html
 import shlex
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-from workbook.charts.decision_trace import DIRECT
 from workbook.lib.errors import ReasonStep, WorkbookError
-from workbook.lib.explore.advice import advise, binding
+from workbook.lib.explore.advice import Advice, binding
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.scenario import Dimm, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size
-from workbook.lib.trace import binding_step
+from workbook.lib.trace import DIRECT, binding_step
+
+from .templates import macros
 
 __all__ = (
     "COMPARED",
@@ -27,6 +28,10 @@ __all__ = (
 
 COMPARED: Final = ("first device", "mapped", "promised", "KVM metadata", "QEMU says")
 """Columns of the comparison of rule sets; the rule set's name stands in front."""
+
+
+def _fragments() -> Any:
+    return macros("outcome.html.j2")
 
 
 def vm_in_words(scenario: Scenario) -> str:
@@ -77,48 +82,34 @@ def numbers(outcome: Outcome) -> str:
     """Return the numbers that matter most, as the rows of a description list."""
     layout = outcome.layout
     if layout is None:
-        return "<div class='off'><dt>QEMU</dt><dd>does not start</dd></div>"
+        return str(_fragments().numbers(()))
     devices = [one for one in layout.devices if one.type == "virtio-mem"]
     plugged, asked = (sum(getattr(one, name) for one in devices) for name in ("plugged_size", "requested_size"))
     usable = sum(one.usable_region_size for one in devices)
     sizes = _and([format_size(one) for one in dict.fromkeys(one.decision.memslot_size for one in devices)] or ["0 B"])
-    single = outcome.single_cost.total
-    rows = [
+    rows = (
         ("memslots mapped", f"{outcome.used:,}", f"of {outcome.promised:,}, each {sizes}"),
         ("plugged", _size(plugged), f"{_size(asked)} requested, {_size(usable)} usable"),
-        ("KVM metadata", _size(outcome.cost.total), f"{_size(single)} with one memslot"),
-    ]
-    return "".join(
-        f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd><dd class='note'>{html.escape(note)}</dd></div>"
-        for name, value, note in rows
+        ("exposed", _size(outcome.exposed), "mapped into the guest and not plugged"),
+        ("KVM metadata", _size(outcome.cost.total), f"{_size(outcome.single_cost.total)} with one memslot"),
     )
+    return str(_fragments().numbers(rows))
 
 
 def _size(size: int) -> str:
     return format_size(size, digits=2) if size else "0"
 
 
-def verdict(outcome: Outcome) -> str:
-    """Return QEMU's refusal and warnings, byte for byte, and changes that help, each checked with the model."""
-    lines = []
-    if outcome.problem:
-        who = "QEMU refuses" if outcome.problem.by_qemu else "Invalid scenario"
-        lines.append(f"<p><strong>{who}:</strong> <q>{html.escape(outcome.problem.message)}</q></p>")
-        if outcome.problem.advice:
-            lines.append(f"<p><strong>What to do:</strong> {html.escape(outcome.problem.advice.rstrip('.'))}.</p>")
+def verdict(outcome: Outcome, found: Sequence[Advice]) -> str:
+    """Return QEMU's refusal and warnings, byte for byte, and changes that help.
+
+    Parameters
+    ----------
+    found
+        The changes: `workbook.lib.explore.advice.advise` checks each with the model.
+    """
     warnings = outcome.layout.warnings if outcome.layout else ()
-    lines += [f"<p><strong>QEMU warns:</strong> <q>{html.escape(one)}</q></p>" for one in warnings]
-    found = advise(outcome)
-    if found:
-        if binds := binding(found):
-            lines.append(f"<p><strong>Limited by:</strong> {html.escape(binds)}.</p>")
-        items = "".join(f"<li>{html.escape(one.text)}</li>" for one in found)
-        what = "What would help" if outcome.problem else "What would give more than one memslot"
-        lines.append(f"<p><strong>{what}</strong> (each checked with the model):</p><ul>{items}</ul>")
-    if not lines:
-        return ""
-    kind = "refused" if outcome.problem else "advice"
-    return f"<div class='verdict {kind}'>{''.join(lines)}</div>"
+    return str(_fragments().verdict(outcome.problem, warnings, binding(found), [one.text for one in found]))
 
 
 def comparison_cells(outcome: Outcome) -> str:
@@ -132,7 +123,7 @@ def comparison_cells(outcome: Outcome) -> str:
         format_size(outcome.cost.total, digits=1) if layout else "-",
         outcome.problem.message if outcome.problem else "accepted",
     )
-    return "".join(f"<td>{html.escape(one)}</td>" for one in cells)
+    return str(_fragments().cells(cells))
 
 
 def command_line(outcome: Outcome) -> list[str]:
@@ -163,31 +154,29 @@ def domain_xml(outcome: Outcome) -> list[str]:
         return [f"<!-- {error} -->"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """A table of steps, the deciding one marked by a note; without steps, the note alone."""
+
+    caption: str
+    note: str
+    rows: Sequence[ReasonStep] = ()
+    binding: int | None = None
+
+
 def traces(outcome: Outcome) -> str:
     """Return why it is refused, in numbers, and every device's decision, as tables; the step that decided is marked."""
-    reason = outcome.problem.reason if outcome.problem else ()
-    tables = [_steps("why it is refused", reason, len(reason) - 1, "this is too much")] if reason else []
+    return str(_fragments().traces(list(_traces(outcome))))
+
+
+def _traces(outcome: Outcome) -> Iterator[_Trace]:
+    if outcome.problem and (reason := outcome.problem.reason):
+        yield _Trace("why it is refused", "this is too much", reason, len(reason) - 1)
     for one in outcome.layout.devices if outcome.layout else ():
-        if one.type != "virtio-mem":
-            continue
-        decision = one.decision
-        if not decision.trace:
-            tables.append(f"<p><strong>{html.escape(one.id)}:</strong> {DIRECT}</p>")
-            continue
-        caption = f"{one.id}: {decision.count:,} x {format_size(decision.memslot_size)}"
-        tables.append(_steps(caption, decision.trace, binding_step(decision.trace), "this decides"))
-    return "".join(tables) or "<p>No device was cut into memslots.</p>"
-
-
-def _steps(caption: str, steps: Sequence[ReasonStep], binding: int | None, note: str) -> str:
-    rows = "".join(
-        f"<tr{' class=binding' if index == binding else ''}><th scope='row'>{html.escape(step.name)}</th>"
-        f"<td>{html.escape(step.shown)}</td><td>{html.escape(step.why)}"
-        f"{f' <b>&larr; {note}</b>' if index == binding else ''}</td></tr>"
-        for index, step in enumerate(steps)
-    )
-    head = "".join(f"<th scope='col'>{one}</th>" for one in ("step", "value", "how it comes about"))
-    return (
-        f"<table class='decision'><caption>{html.escape(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    )
+        if one.type == "virtio-mem":
+            decision = one.decision
+            caption = f"{one.id}: {decision.count:,} x {format_size(decision.memslot_size)}"
+            if decision.trace:
+                yield _Trace(caption, "this decides", decision.trace, binding_step(decision.trace))
+            else:
+                yield _Trace(one.id, DIRECT)

@@ -4,6 +4,11 @@
 
 const pageTheme = () => document.documentElement.dataset.theme
 const themeListeners = []
+// charts are drawn with placeholders, for which each theme has its colours
+const colours = JSON.parse(document.querySelector("script[data-colours]").textContent)
+const placeholder = new RegExp(`(#|%23)(${Object.keys(colours.light).map((one) => one.slice(1)).join("|")})`, "g")
+const painted = (text, theme) =>
+  text.replace(placeholder, (_, sign, name) => sign + colours[theme][`#${name}`].slice(1))
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme
@@ -14,8 +19,7 @@ function setTheme(theme) {
 }
 
 async function embed(target, data, docid) {
-  // Bokeh changes what it is given
-  const copy = JSON.parse(JSON.stringify(data.document))
+  const copy = JSON.parse(painted(JSON.stringify(data.document), pageTheme()))
   const roots = {}
   for (const [name, root] of Object.entries(data.roots)) {
     const place = document.createElement("div")
@@ -62,6 +66,7 @@ class Panel {
     for (const button of element.querySelectorAll("[data-step]")) {
       button.addEventListener("click", () => this.goTo(Number(button.dataset.step)))
     }
+    element.querySelector("form").addEventListener("submit", (event) => event.preventDefault())
     element.querySelector("[data-back]").addEventListener("click", () => {
       this.at[0] = data.axes[0].start
       this.goTo(data.start)
@@ -108,7 +113,8 @@ class Panel {
 
   value(number, theme) {
     const found = this.data.values[number]
-    return found !== null && typeof found === "object" && "light" in found ? found[theme] : found
+    if (typeof found === "string") return painted(found, theme)
+    return found !== null && typeof found === "object" ? JSON.parse(painted(JSON.stringify(found), theme)) : found
   }
 
   column(number, theme) {
@@ -122,13 +128,13 @@ class Panel {
   // -- showing --------------------------------------------------------------------------------------------------
 
   async stage() {
-    const theme = pageTheme(), turn = (this.staging = Symbol(theme))
+    const turn = (this.staging = Symbol())
     this.element.dataset.ready = "false"
     this.document = null
     if (this.staged) strike(this.staged)
     this.staged = null
     const places = (name) => this.element.querySelector(`[data-chart="${name}"]`)
-    const staged = await embed(places, {document: this.data.documents[theme], roots: this.data.roots}, this.element.id)
+    const staged = await embed(places, this.data, this.element.id)
     if (this.staging !== turn) return strike(staged)
     this.staged = staged
     this.document = staged.document
@@ -143,13 +149,13 @@ class Panel {
     const parts = data.frames[data.shown[this.frameOf(this.at[0])]]
     this.showCharts(parts, theme)
     let at = data.tracked.length
-    for (const name of data.words) this.showWords(name, this.value(parts[at++], theme))
+    for (const [name, markup] of data.words) this.showWords(name, data.values[parts[at++]], markup)
     for (const [name, joint] of data.lines) this.showLines(name, joint, parts[at++], theme)
-    const cells = data.tracked.length + data.words.indexOf("cells")
+    const cells = data.tracked.length + data.words.findIndex(([name]) => name === "cells")
     for (const row of this.element.querySelectorAll("tr[data-rules]")) {
       const rules = Number(row.dataset.rules)
       const other = data.frames[data.shown[this.frameOf(rules)]]
-      this.setHtml(row, row.firstElementChild.outerHTML + this.value(other[cells], theme))
+      this.setHtml(row, row.firstElementChild.outerHTML + data.values[other[cells]])
       row.toggleAttribute("aria-current", rules === this.at[0])
     }
     this.element.dataset.ready = String(this.document !== null)
@@ -194,8 +200,11 @@ class Panel {
     })
   }
 
-  showWords(name, text) {
-    for (const place of this.element.querySelectorAll(`[data-words="${name}"]`)) this.setHtml(place, text)
+  showWords(name, text, markup) {
+    for (const place of this.element.querySelectorAll(`[data-words="${name}"]`)) {
+      if (markup) this.setHtml(place, text)
+      else place.textContent = text
+    }
   }
 
   setHtml(place, text) {
