@@ -41,7 +41,7 @@
   const scroll = document.getElementById("scroll");
   const body = document.getElementById("body");
   const head = document.getElementById("head");
-  let order = Array.from({ length: count }, (_, row) => row);
+  let order = Uint32Array.from({ length: count }, (_, row) => row);
   let visible = order;
   let sorted = { name: "", down: false };
   let chosen = -1;
@@ -60,17 +60,30 @@
     paint();
   };
 
+  // the place of every row in a column's ascending order, equal values having equal places; no value is NaN
+  const places = new Map();
+  const placesOf = (name) => {
+    if (places.has(name)) return places.get(name);
+    let numbers = columns[name];
+    if (!NUMBERS.has(name)) {
+      const words = isCoded.has(name) ? texts : numbers;
+      const rank = new Map([...new Set(words)].sort().map((one, at) => [one, at]));
+      numbers = isCoded.has(name) ? numbers.map((one) => rank.get(texts[one])) : numbers.map((one) => rank.get(one));
+    }
+    const made = Float64Array.from(numbers, (one) => (one === null ? NaN : one));
+    places.set(name, made);
+    return made;
+  };
+
   const sort = (name) => {
     sorted = { name, down: sorted.name === name ? !sorted.down : NUMBERS.has(name) };
-    const rank = isCoded.has(name) ? texts.map((one, at) => at).sort((a, b) => (texts[a] < texts[b] ? -1 : 1))
-      .reduce((all, at, place) => { all[at] = place; return all; }, []) : null;
-    const key = columns[name].map((one) => (rank ? rank[one] : one));
+    const key = placesOf(name);
     const sign = sorted.down ? -1 : 1;
-    order.sort((a, b) => {
-      if (key[a] === key[b]) return a - b;
-      if (key[a] === null) return 1; // what has no number stays at the end
-      if (key[b] === null) return -1;
-      return key[a] < key[b] ? -sign : sign;
+    order = Uint32Array.from({ length: count }, (_, row) => row).sort((a, b) => {
+      const difference = key[a] - key[b];
+      if (difference) return sign * difference;
+      if (difference === 0) return a - b;
+      return Number.isNaN(key[a]) - Number.isNaN(key[b]) || a - b; // what has no number stays at the end
     });
     for (const one of head.children) {
       one.setAttribute("aria-sort", one.dataset.name !== name ? "none" : sorted.down ? "descending" : "ascending");
@@ -162,7 +175,7 @@
     cell.append(button);
     head.append(cell);
   }
-  const worst = order.filter((row) => columns.metadata_now[row]).sort((a, b) => columns.metadata_now[b] - columns.metadata_now[a]);
+  const worst = Array.from(order).filter((row) => columns.metadata_now[row]).sort((a, b) => columns.metadata_now[b] - columns.metadata_now[a]);
   document.getElementById("worst").append(...worst.slice(0, 10).map((row) => {
     const saved = columns.metadata_dynamic[row];
     const more = saved === null ? "" : `, ${size(saved)} with dynamic-memslots=on`;
