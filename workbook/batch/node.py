@@ -180,7 +180,7 @@ def _vm(vm: VmText, question: Question, ratio: float) -> NodeVm:
     if vm.problem:
         return NodeVm(vm.source, problem=vm.problem)
     try:
-        machine = Machine.from_text(vm.text, question.rules, question.host, question.vhost_slots)
+        machine = question.machine(vm.text)
         settle(machine)
         worst = _at_worst(machine)
         overhead = _overhead(vm.text, ratio)

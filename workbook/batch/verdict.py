@@ -9,6 +9,7 @@ from typing import Final, Literal, TypedDict
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import Abort, BadInput, Refusal, WorkbookError
 from workbook.lib.host import Host
+from workbook.lib.machine.from_text import read_text
 from workbook.lib.machine.machine import Machine
 from workbook.lib.machine.snapshot import Consumer, Layout
 from workbook.lib.rules import RuleSet
@@ -16,6 +17,7 @@ from workbook.lib.scenario import VirtioMem
 from workbook.lib.size import format_size
 from workbook.lib.text_forms import recognise
 
+from .backend_limits import limits_by_id
 from .inputs import VmText
 
 __all__ = (
@@ -94,13 +96,28 @@ class Question:
     kvm
         What memslots cost there; None follows from `host`, and without one is EPT or NPT with a new kernel.
     vhost_slots
-        Memslot limit, or the name of the program, by device id.
+        Memslot limit, or the name of the program, by device id, driver, kind of device or `EVERY`; see
+        `workbook.batch.backend_limits.limits_by_id`.
     """
 
     rules: str | RuleSet | None = None
     host: Host | None = None
     kvm: KvmHost | None = None
     vhost_slots: Mapping[str, int | str | None] = field(default_factory=dict)
+
+    def machine(self, text: str) -> Machine:
+        """Build the machine of a text.
+
+        Raises
+        ------
+        BadInput, Refusal
+            As `Machine.from_text`.
+        """
+        limits: dict[str, int | None] = {}
+        if self.vhost_slots:  # which devices there are to have a limit is known only when the text has been read
+            read = read_text(text, rules=self.rules, host=self.host, vhost_slots={}, files=None)
+            limits = limits_by_id(self.vhost_slots, read.line.scenario.devices)
+        return Machine.from_text(text, self.rules, self.host, limits)
 
     def cost(self, machine: Machine, *, nested: bool = False) -> int:
         """Return KVM's metadata for what memory devices have mapped, bytes."""
@@ -126,7 +143,7 @@ def check_vm(vm: VmText, question: Question) -> CheckRow:
     if vm.problem:
         return _row(vm.source, "", "unreadable", vm.problem)
     try:
-        machine = Machine.from_text(vm.text, question.rules, question.host, question.vhost_slots)
+        machine = question.machine(vm.text)
         settle(machine)
         return check_machine(vm.source, machine, question)
     except (Abort, Refusal, BadInput) as error:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from workbook.batch.files import FORMATS, counted, write_csv, write_json, write_
 from workbook.batch.node import node_view
 from workbook.batch.progress import with_progress
 from workbook.batch.verdict import CheckRow, Question, Verdict, check_machine
+from workbook.lib.consumers.known_backends import resolve_slots
 from workbook.lib.cost.hosts import NAMED_HOSTS
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput
@@ -47,12 +49,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kernel", metavar="NAME", help=f"what memslots cost: {', '.join(NAMED_HOSTS)}, upstream-X.Y")
     parser.add_argument("--phys-bits", type=int, metavar="BITS", help="physical address bits of the host")
     parser.add_argument("--kvm-slots", type=int, metavar="N", help="KVM_CAP_NR_MEMSLOTS of the host")
+    parser.add_argument("--max-mem-regions", type=int, metavar="N", help="max_mem_regions of the host's vhost module")
+    parser.add_argument("--vfio-dma-entries", type=int, metavar="N", help="dma_entry_limit of vfio_iommu_type1")
     parser.add_argument(
         "--vhost-slots",
         action="append",
         default=[],
-        metavar="ID=LIMIT",
-        help="memslots of a vhost back end: a number, or a program such as virtiofsd-1.11; may be repeated",
+        metavar="WHAT=LIMIT",
+        help="memslots that vhost-user back ends report: a number, or a program such as virtiofsd-1.11 or dpdk; of one "
+        "device by its id (fs0), of a kind (fs, net, blk), or of all (*); may be repeated",
     )
     parser.add_argument("--qmp", type=Path, metavar="SOCKET", help="check the running QEMU behind a QMP socket")
     parser.add_argument(
@@ -114,8 +119,7 @@ def _attached(options: argparse.Namespace, host: Host | None, kvm: KvmHost | Non
         from workbook.live.attach import attach  # noqa: PLC0415 - needs the extra live
     except ImportError:
         raise BadInput("--qmp needs the extra live: pip install 'memslot-workbook[live]'") from None
-    slots = {name: one for name, one in _slots(options.vhost_slots).items() if isinstance(one, int)}
-    machine = attach(options.qmp, vhost_slots=slots)
+    machine = attach(options.qmp, vhost_slots=resolve_slots(_slots(options.vhost_slots)))
     row = check_machine(str(options.qmp), machine, Question(host=host, kvm=kvm))
     code = _delivered(iter([row]), options)
     if options.what_if:
@@ -161,18 +165,10 @@ def _summary(verdicts: Mapping[Verdict, int]) -> str:
 
 def _hosts(options: argparse.Namespace) -> tuple[Host | None, KvmHost | None]:
     host = Host.named(options.host) if options.host else None
-    given = {"phys_bits": options.phys_bits, "kvm_slots": options.kvm_slots}
-    if any(one is not None for one in given.values()):
-        base = host or Host()
-        host = Host(
-            phys_bits=base.phys_bits if options.phys_bits is None else options.phys_bits,
-            cpu_vendor=base.cpu_vendor,
-            kernel=base.kernel,
-            kvm_slots=base.kvm_slots if options.kvm_slots is None else options.kvm_slots,
-            page_size=base.page_size,
-            max_mem_regions=base.max_mem_regions,
-            vfio_dma_entries=base.vfio_dma_entries,
-        )
+    names = ("phys_bits", "kvm_slots", "max_mem_regions", "vfio_dma_entries")
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    if given:
+        host = replace(host or Host(), **given)
     return host, KvmHost.named(options.kernel) if options.kernel else None
 
 
@@ -181,7 +177,7 @@ def _slots(given: Iterable[str]) -> dict[str, int | str | None]:
     for one in given:
         name, equals, limit = one.partition("=")
         if not (name and equals and limit):
-            raise BadInput(f"--vhost-slots {one!r:.60}: give ID=LIMIT, such as fs0=32 or fs0=virtiofsd-1.11")
+            raise BadInput(f"--vhost-slots {one!r:.60}: give WHAT=LIMIT, such as fs0=32, fs=virtiofsd-1.11 or *=509")
         slots[name] = int(limit) if limit.isdecimal() else limit
     return slots
 

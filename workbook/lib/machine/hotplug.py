@@ -272,7 +272,8 @@ def _require_device_memory(machine: MachineParts) -> None:
 def _plug_vhost(machine: MachineParts, spec: VhostDevice) -> None:
     name = spec.id or f"unnamed{len(machine.consumers.vhosts)}"
     if spec.kernel:
-        limit = VHOST_KERNEL_DEFAULT if spec.slots is None else spec.slots
+        host = machine.scenario.host
+        limit = ((host and host.max_mem_regions) or VHOST_KERNEL_DEFAULT) if spec.slots is None else spec.slots
     else:
         limit = VHOST_USER_BASELINE if spec.slots is None else min(spec.slots, machine.rules.qemu.vhost_user_max)
     plugged = PluggedVhost(spec, VhostBackend(name, limit, kernel=spec.kernel))
