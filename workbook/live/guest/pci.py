@@ -7,17 +7,14 @@ SeaBIOS would have done, as far as memslots can see it.
 from dataclasses import dataclass
 from typing import Final
 
-from .qtest import Qtest
+from .host_bridge import HostBridge
 
-__all__ = ("PciFunction", "halting_rom", "read_config", "set_memory_attributes", "write_config")
+__all__ = ("PciFunction", "halting_rom", "set_memory_attributes")
 
 _RESET_VECTOR: Final = 0x10
 """Bytes from the end of the ROM, which ends at 4 GiB and, its last 128 KiB, at 1 MiB."""
 _CLI_HLT_LOOP: Final = bytes((0xFA, 0xF4, 0xEB, 0xFD))
 """x86: cli; hlt; jmp to the hlt, for the case of a non-maskable interrupt."""
-
-_CONFIG_ADDRESS: Final = 0xCF8
-_CONFIG_DATA: Final = 0xCFC
 
 _PAM: Final = {0x29C0: 0x90, 0x1237: 0x59}
 """First memory attribute register by device id of function 00:00.0: Q35's memory controller, and the 440FX."""
@@ -28,9 +25,8 @@ _MEMORY_AND_BUS_MASTER: Final = 0x06
 _BAR0: Final = 0x10
 _BAR_64_BIT: Final = 0x04
 
-WINDOW_BASE: Final = 0xFC000000
-"""BARs are placed here, 64 KiB for each PCI function: above all RAM below 4 GiB, below the I/O APIC."""
 WINDOW_SIZE: Final = 64 << 10
+"""Room for the BAR of each PCI function."""
 
 
 def halting_rom(size: int) -> bytes:
@@ -41,43 +37,22 @@ def halting_rom(size: int) -> bytes:
     return bytes(rom)
 
 
-def _select(function: int, register: int) -> str:
-    return f"outl {_CONFIG_ADDRESS:#x} {1 << 31 | function << 8 | register & ~3:#x}"
-
-
-def read_config(qtest: Qtest, function: int, register: int, size: int) -> bytes:
-    """Read configuration space of a function on bus 0 (`function` = slot * 8 + function number)."""
-    first = register & ~3
-    commands = []
-    for address in range(first, register + size, 4):
-        commands += [_select(function, address), f"inl {_CONFIG_DATA:#x}"]
-    answers = qtest.run(commands)[1::2]
-    content = b"".join(int(answer, 16).to_bytes(4, "little") for answer in answers)
-    return content[register - first :][:size]
-
-
-def write_config(qtest: Qtest, function: int, register: int, value: int, size: int = 4) -> None:
-    """Write 1, 2 or 4 bytes into configuration space of a function on bus 0."""
-    port = _CONFIG_DATA + (register & 3)
-    qtest.run([_select(function, register), f"out{'_bw_l'[size]} {port:#x} {value:#x}"])
-
-
-def set_memory_attributes(qtest: Qtest) -> None:
+def set_memory_attributes(bridge: HostBridge) -> None:
     """Leave the memory below 1 MiB as SeaBIOS leaves it where there is no option ROM.
 
     0xc0000-0xc3fff and 0xf0000-0xfffff read-only RAM, the rest between them RAM (SeaBIOS, src/fw/shadow.c). Two
     32-bit writes, as SeaBIOS does: KVM then sees seven memslots and a vhost-user backend two regions for boot RAM.
     """
-    vendor_device = int.from_bytes(read_config(qtest, 0, 0, 4), "little")
+    vendor_device = int.from_bytes(bridge.read(0, 0, 4), "little")
     first = _PAM.get(vendor_device >> 16)
-    if first is None:  # a machine without such registers (microvm): nothing to do
+    if first is None:  # a machine without such registers (microvm, virt): nothing to do
         return
     aligned = first & ~3
-    registers = bytearray(read_config(qtest, 0, aligned, 8))
+    registers = bytearray(bridge.read(0, aligned, 8))
     start = first - aligned
     registers[start : start + len(_PAM_AFTER_SEABIOS)] = _PAM_AFTER_SEABIOS
     for offset in (0, 4):
-        write_config(qtest, 0, aligned + offset, int.from_bytes(registers[offset : offset + 4], "little"))
+        bridge.write(0, aligned + offset, int.from_bytes(registers[offset : offset + 4], "little"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +61,32 @@ class PciFunction:
 
     Parameters
     ----------
-    qtest
-        Connection to its QEMU.
+    bridge
+        The way to its configuration space.
     number
         Slot * 8 + function number.
     """
 
-    qtest: Qtest
+    bridge: HostBridge
     number: int
 
     def config(self) -> bytes:
         """Return the 256 bytes of conventional configuration space."""
-        return read_config(self.qtest, self.number, 0, 256)
+        return self.bridge.read(self.number, 0, 256)
 
     def map_bar(self, bar: int) -> int:
         """Place a memory BAR in this function's window, let the function decode it and do DMA; return its address."""
         register = _BAR0 + 4 * bar
-        address = WINDOW_BASE + self.number * WINDOW_SIZE
-        write_config(self.qtest, self.number, register, 0xFFFFFFFF)
-        probe = int.from_bytes(read_config(self.qtest, self.number, register, 4), "little")
+        address = self.bridge.window + self.number * WINDOW_SIZE
+        self.bridge.write(self.number, register, 0xFFFFFFFF)
+        probe = int.from_bytes(self.bridge.read(self.number, register, 4), "little")
         size = (~(probe & ~0xF) & 0xFFFFFFFF) + 1
         if size > WINDOW_SIZE:
             raise ValueError(
                 f"BAR {bar} of PCI function {self.number:#x} has {size:#x} bytes, room is {WINDOW_SIZE:#x}"
             )
-        write_config(self.qtest, self.number, register, address)
+        self.bridge.write(self.number, register, address)
         if probe & _BAR_64_BIT:
-            write_config(self.qtest, self.number, register + 4, 0)
-        write_config(self.qtest, self.number, _COMMAND, _MEMORY_AND_BUS_MASTER, 2)
+            self.bridge.write(self.number, register + 4, 0)
+        self.bridge.write(self.number, _COMMAND, _MEMORY_AND_BUS_MASTER, 2)
         return address

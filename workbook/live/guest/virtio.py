@@ -12,8 +12,9 @@ from typing import Final
 
 from workbook.lib.errors import BadInput, WorkbookError
 
+from .host_bridge import HostBridge
 from .pci import PciFunction
-from .qtest import Qtest, read, unhex, write
+from .qtest import read, unhex, write
 
 __all__ = ("ConfigSpace", "DriverRefused", "MemAnswer", "VirtioMemDriver", "VirtioPci")
 
@@ -35,7 +36,7 @@ _DESCRIPTOR_NEXT, _DESCRIPTOR_WRITE = 1, 2
 _NO_INTERRUPT: Final = 1
 
 QUEUE_BASE: Final = 2 << 20
-"""Guest physical address of the first queue: boot RAM above 1 MiB, in every VM and in vhost's first regions."""
+"""Where the first queue lies in boot RAM: above the first MiB, in every VM and in vhost's first regions."""
 _QUEUE_SPACE: Final = 16 << 10
 _AVAIL, _USED, _REQUEST, _RESPONSE = 0x1000, 0x2000, 0x3000, 0x3800
 
@@ -87,18 +88,18 @@ class VirtioPci:
 
     Parameters
     ----------
-    qtest
-        Connection to its QEMU.
+    bridge
+        The board's way to PCI.
     function
         Slot * 8 + function number.
     timeout
         Seconds to wait for a used buffer.
     """
 
-    def __init__(self, qtest: Qtest, function: int, timeout: float) -> None:
+    def __init__(self, bridge: HostBridge, function: int, timeout: float) -> None:
         self.function = function
-        self._qtest = qtest
-        self._pci = PciFunction(qtest, function)
+        self._qtest = bridge.qtest
+        self._pci = PciFunction(bridge, function)
         self._timeout = timeout
         self._capabilities: dict[int, tuple[int, int]] = {}
         self._bar = 0
@@ -204,7 +205,7 @@ class VirtioPci:
     @property
     def _queue_memory(self) -> int:
         """Each function has its own place, so that it is the same after a migration."""
-        return QUEUE_BASE + self._pci.number * _QUEUE_SPACE
+        return self._pci.bridge.ram + QUEUE_BASE + self._pci.number * _QUEUE_SPACE
 
     def exchange(self, request: bytes, room: int) -> bytes | None:
         """Send one buffer through queue 0 and return the answer.

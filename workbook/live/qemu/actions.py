@@ -132,7 +132,7 @@ def _vhost_start(session: Session, name: str, ring: int | None) -> None:
     functions = session.functions(name=name)
     if not functions:
         raise BadInput(f"there is no device {name!r} on the root bus (pci.0, pcie.0)")
-    VirtioPci(session.qtest, functions[0], session.timeout).start(VERSION_1, ring=ring)
+    VirtioPci(session.bridge, functions[0], session.timeout).start(VERSION_1, ring=ring)
 
 
 def _device_add(session: Session, action: lib.DeviceAdd) -> None:

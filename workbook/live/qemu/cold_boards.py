@@ -1,7 +1,8 @@
-"""Boards that no driver of ours can run, looked at before the guest starts: ``virt`` and ``s390-ccw-virtio``.
+"""Boards whose processors do not run here: ``virt`` and ``s390-ccw-virtio``, under TCG, stopped.
 
-Random command lines start a real QEMU under TCG, stopped; what it refuses, its device-memory tree and its
-``info memory-devices`` are compared with the model. Command::
+Random command lines start a real QEMU; what it refuses, its device-memory tree and its ``info memory-devices`` are
+compared with the model. On ``virt`` a driver that reaches PCI by ECAM also plugs and unplugs (``--requests``); s390x's
+channel programs cannot be driven from outside. Command::
 
     python -m workbook.live.qemu.cold_boards --qemu /path/to/qemu-system-s390x --examples 300 --seed 1
 """
@@ -17,15 +18,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from workbook.lib.errors import Refusal, WorkbookError
+from workbook.lib.actions import (
+    Action,
+    DeviceReset,
+    Plug,
+    RawRequest,
+    RequestSize,
+    Reset,
+    Settle,
+    Start,
+    State,
+    Unplug,
+    UnplugAll,
+)
+from workbook.lib.errors import BadInput, Refusal, WorkbookError
 from workbook.lib.machine import Machine
+from workbook.lib.recording import Difference, compare, predict
 from workbook.lib.rules import rules_of
+from workbook.lib.size import MiB
 from workbook.live.cli import ended
 from workbook.live.progress_bar import progress_bar
 
-from .binary import find_qemu
+from .binary import QemuBinary, find_qemu
+from .recorder import play
 
-__all__ = ("ColdAnswer", "ask_model", "ask_qemu", "main", "random_cold_line")
+__all__ = (
+    "ColdAnswer",
+    "ask_model",
+    "ask_qemu",
+    "differences_of_requests",
+    "main",
+    "random_cold_line",
+    "random_requests",
+)
 
 _TIMEOUT: Final = 60
 _SIZES: Final = ("1G", "2G", "4097M", "3001M", "6G", "16G")
@@ -130,21 +155,79 @@ def ask_model(line: str, version: str) -> ColdAnswer:
     return ColdAnswer(None, tree, _shown(vm.info_memory_devices().splitlines()))
 
 
+def random_requests(choose: random.Random, line: str, version: str) -> list[Action]:
+    """Return what happens to the virtio-mem devices of a line; empty where it does not start or has none.
+
+    Ranges are mostly such as a driver asks for, and sometimes off by a block or beyond the device.
+    """
+    try:
+        vm = Machine.from_qemu_args(line, rules_of(version))
+    except WorkbookError:
+        return []
+    devices = [one.virtio_mem for one in vm.devices if one.virtio_mem]
+    names = [one.id for one in vm.devices if one.virtio_mem]
+    if not devices:
+        return []
+    found: list[Action] = [Start()]
+    for _ in range(choose.randint(4, 10)):
+        number = choose.randrange(len(devices))
+        name, device = names[number], devices[number]
+        block = device.block_size
+        # a request counts blocks in 16 bits
+        blocks = min(device.region_size // block, 4096)
+        offset, size = choose.randrange(blocks) * block, choose.choice((1, 1, 2, 7, blocks // 2 or 1)) * block
+        kind = choose.randrange(12)
+        if kind < 3 or len(found) == 1:
+            found.append(RequestSize(dev=name, size=choose.choice((size, blocks * block, 0, device.region_size, MiB))))
+        elif kind < 6:
+            found.append(Plug(dev=name, offset=choose.choice((0, 0, offset)), size=size))
+        elif kind < 8:
+            found.append(choose.choice((Unplug, State))(dev=name, offset=choose.choice((0, offset)), size=size))
+        elif kind < 10:
+            found.append(Settle(dev=name))
+        else:
+            request = RawRequest(dev=name, type=choose.randrange(4), gpa=device.addr + offset + MiB, nb_blocks=1)
+            found.append(choose.choice((UnplugAll(dev=name), Reset(), DeviceReset(dev=name), request)))
+    return found
+
+
+def differences_of_requests(line: str, actions: Sequence[Action], qemu: QemuBinary) -> list[Difference]:
+    """Play actions on a real QEMU that runs ``virt``, and compare every field of every step with the model."""
+    recording = play([*shlex.split(line), "-nodefaults"], actions, qemu=qemu).to_json()
+    recording["seconds"] = 0
+    return list(compare(recording, predict(recording), both_ways=True))
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the command; return 0 where nothing differs, 1 where something does, 2 for a bad call."""
     parser = argparse.ArgumentParser(prog="python -m workbook.live.qemu.cold_boards", description=__doc__)
     parser.add_argument("--qemu", required=True, metavar="PATH", help="qemu-system-aarch64 or qemu-system-s390x")
     parser.add_argument("--examples", type=int, default=300, metavar="N", help="how many VMs (default: 300)")
+    parser.add_argument("--requests", action="store_true", help="VMs of virt that start, with requests of the guest")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed gives the same VMs")
     options = parser.parse_args(argv)
 
     def run() -> int:
         qemu = find_qemu(options.qemu)
+        if options.requests and not qemu.path.name.endswith("aarch64"):
+            raise BadInput(
+                f"--requests needs qemu-system-aarch64, not {qemu.path.name}: no other board has a driver here"
+            )
         choose = random.Random(options.seed)  # noqa: S311 - the same seed gives the same VMs
         differing = started = 0
         with progress_bar(options.examples, "VMs") as (say, moved):
             for _ in range(options.examples):
                 line = random_cold_line(choose, qemu.path.name)
+                if options.requests:
+                    while not (actions := random_requests(choose, line, qemu.version)):
+                        line = random_cold_line(choose, qemu.path.name)
+                    started += 1
+                    if found := differences_of_requests(line, actions, qemu):
+                        differing += 1
+                        say("\n".join((line, *map(str, actions), *map(str, found))))
+                    if moved is not None:
+                        moved(1)
+                    continue
                 seen = ask_qemu(line, qemu.path)
                 try:
                     told = ask_model(line, qemu.version)

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from workbook.lib.errors import BadInput, WorkbookError
+from workbook.lib.qemu_args.other_machines import OTHER_PROGRAMS
 from workbook.lib.scenario import DEFAULT_FIRMWARE_SIZE
 from workbook.live.guest.pci import halting_rom
 from workbook.live.guest.qtest import Qtest, QtestBroken
@@ -33,8 +34,10 @@ TMP: Final = "TMP"
 """Stands for the temporary directory in the arguments that are given and recorded."""
 
 _ROM, _QMP, _QTEST, _TRACE, _STDERR = "halt.bin", "qmp", "qtest", "trace", "stderr"
-_HARNESS: Final = (
-    ("-bios", f"{TMP}/{_ROM}"),
+_FIRMWARE: Final = (("-bios", f"{TMP}/{_ROM}"),)
+_HALTED: Final = (("-S",),)
+"""On other boards than a PC: their processors have no halting firmware here and do not run at all."""
+_SOCKETS: Final = (
     ("-qmp", f"unix:{TMP}/{_QMP},server=on,wait=off"),
     ("-qtest", f"unix:{TMP}/{_QTEST},server=on,wait=off"),
     ("-qtest-log", "/dev/null"),
@@ -78,16 +81,20 @@ class QemuHangs(WorkbookError):
 
 def without_harness(argv: Sequence[str]) -> list[str]:
     """Return the arguments without the sockets, firmware and trace that the harness adds."""
-    pairs = {*_HARNESS, *_TRACING}
+    added = {*_FIRMWARE, *(() if is_pc(argv) else _HALTED), *_SOCKETS, *_TRACING}
     kept: list[str] = []
     index = 0
     while index < len(argv):
-        if tuple(argv[index : index + 2]) in pairs:
-            index += 2
-            continue
-        kept.append(argv[index])
-        index += 1
+        length = next((size for size in (1, 2) if tuple(argv[index : index + size]) in added), 0)
+        if not length:
+            kept.append(argv[index])
+        index += length or 1
     return kept
+
+
+def is_pc(argv: Sequence[str]) -> bool:
+    """Return whether the program runs PCs, by its name."""
+    return not argv or Path(argv[0]).name.removeprefix("qemu-system-") not in OTHER_PROGRAMS
 
 
 def with_harness(argv: Sequence[str]) -> list[str]:
@@ -103,7 +110,7 @@ def with_harness(argv: Sequence[str]) -> list[str]:
         if option.replace("--", "-", 1) in _FOREIGN:
             raise BadInput(f"{option} cannot be given: the harness sets it, or could not control QEMU with it")
     extra = [] if {"-display", "-nographic"} & set(plain) else ["-display", "none"]
-    pairs = _HARNESS + (_TRACING if argv_accel(plain) == "kvm" else ())
+    pairs = (*(_FIRMWARE if is_pc(argv) else _HALTED), *_SOCKETS, *(_TRACING if argv_accel(plain) == "kvm" else ()))
     return [*plain, *extra, *(word for pair in pairs for word in pair)]
 
 

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -11,6 +12,7 @@ from typing import Final, Self
 from workbook.lib.errors import BadInput
 from workbook.lib.recording.format import View
 from workbook.lib.scenario import DEFAULT_FIRMWARE_SIZE
+from workbook.live.guest.host_bridge import HostBridge, host_bridge
 from workbook.live.guest.pci import set_memory_attributes
 from workbook.live.guest.qtest import Qtest
 from workbook.live.guest.vhost_user import VhostUserBackend
@@ -97,6 +99,12 @@ class Session:
         """The qtest connection."""
         return self.process.qtest
 
+    @cached_property
+    def bridge(self) -> HostBridge:
+        """The board's way to PCI."""
+        tree = self.qmp.execute("human-monitor-command", {"command-line": "info mtree"})
+        return host_bridge(self.qtest, tree)
+
     def _listen(self, directory: Path) -> None:
         drivers = _drivers_by_id(self.process.argv)
         for name, slots in self._limits.items():
@@ -127,7 +135,7 @@ class Session:
 
     def boot(self) -> None:
         """Do what firmware and guest do after start and after each system reset."""
-        set_memory_attributes(self.qtest)
+        set_memory_attributes(self.bridge)
         if self._drivers:
             present = self.functions(VIRTIO_MEM_PCI_ID)
             self._drivers = {name: one for name, one in self._drivers.items() if one.device.function in present}
@@ -145,7 +153,7 @@ class Session:
         for function in self.functions(VIRTIO_MEM_PCI_ID):
             driver = known.get(function)
             if driver is None:
-                driver = VirtioMemDriver(VirtioPci(self.qtest, function, self.timeout))
+                driver = VirtioMemDriver(VirtioPci(self.bridge, function, self.timeout))
                 driver.start()
             found[names.pop(driver.config_space().addr)] = driver
         if names:
