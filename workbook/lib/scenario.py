@@ -357,6 +357,8 @@ class Scenario:
         ACPI is what hot-plugs DIMMs.
     nvdimm
         ``-machine nvdimm=on``.
+    mte
+        ``-machine mte=on`` of ``virt``: memory tagging, with which no DIMM can be plugged.
     distribution
         ``rhel`` for the machine types of RHEL and CentOS, whose defaults differ from upstream's.
     numa
@@ -403,6 +405,7 @@ class Scenario:
     program: str = "x86_64"
     acpi: bool = True
     nvdimm: bool = False
+    mte: bool = False
     distribution: Literal["rhel"] | None = None
     numa: tuple[NumaNode, ...] = ()
     pci_hole64_size: int | None = None

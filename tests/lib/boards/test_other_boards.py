@@ -126,3 +126,82 @@ def test_the_board_is_a_setting(chipset: str) -> None:
     moved = SETTINGS["chipset"].put(start, chipset, None)
     Machine(moved)
     assert Machine(SETTINGS["chipset"].put(moved, "q35", None)).board.device_memory_base
+
+
+NVDIMM = "-m 2G,maxmem=8G,slots=2 -object memory-backend-ram,id=m,size=1G -device nvdimm,memdev=m,id=n"
+NOT_ENABLED = "nvdimm is not enabled: add 'nvdimm=on' to '-M'"
+NO_GED = "memory hotplug is not enabled: missing acpi-ged device"
+MTE = "memory hotplug is not enabled: MTE is enabled"
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new"),
+    [
+        (f"{ARM} -cpu max {NVDIMM}", NO_GED, NOT_ENABLED),
+        (f"{ARM},nvdimm=on -cpu max {NVDIMM}", NO_GED, None),
+        (f"{ARM},nvdimm=on,acpi=off {NVDIMM}", NO_GED, None),
+        (f"{ARM} -cpu max -bios f {NVDIMM}", NOT_ENABLED, NOT_ENABLED),
+        (f"{ARM},nvdimm=on -cpu max -bios f {NVDIMM}", None, None),
+        (f"{ARM},nvdimm=on,mte=on -cpu max {NVDIMM}", NO_GED, MTE),
+        (f"{ARM},nvdimm=on,mte=on -cpu max -bios f {NVDIMM}", MTE, MTE),
+        (f"{ARM},mte=on -cpu cortex-a57 -m 2G", *["MTE requested, but not supported by the guest CPU"] * 2),
+    ],
+)
+def test_nvdimm_on_virt_by_version(line: str, old: str | None, new: str | None) -> None:
+    """QEMU 11 takes an NVDIMM without firmware; 10.0.13 asks for ACPI first. With MTE neither takes any DIMM."""
+    for version, message in (("qemu-10.0.13", old), ("qemu-11.1.3", new)):
+        if message is None:
+            vm = Machine.from_qemu_args(line, version)
+            assert "nv-ram): alias nvdimm-memory @m" in vm.info_mtree()
+        else:
+            with pytest.raises(Refusal) as caught:
+                Machine.from_qemu_args(line, version)
+            assert caught.value.message == message
+
+
+def test_mte_survives_a_command_line() -> None:
+    """What is written for a machine with MTE names a CPU that has it."""
+    vm = Machine.from_qemu_args(f"{ARM},mte=on -cpu neoverse-n2 -m 2G,maxmem=8G")
+    assert Machine.from_qemu_args(vm.qemu_args()).scenario == vm.scenario
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("virtio-mem-ccw", "Memory device uses a bigger page size than initial memory"),
+        ("virtio-mem-pci", "Memory device uses a bigger page size than initial memory"),
+        ("virtio-mem-ccw,block-size=1M", "'block-size' property has to be at least the page size (0x200000)"),
+        ("virtio-mem-ccw,node=1", "'node' property has value '1', which exceedsthe number of numa nodes: 1"),
+    ],
+)
+def test_s390x_page_size(device: str, message: str) -> None:
+    """s390x refuses memory with larger pages than boot RAM has, after all other checks of the device."""
+    huge = "-object memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=m,size=1G"
+    driver, _, rest = device.partition(",")
+    line = f"{S390}-9.2 -m 2G,maxmem=8G {huge} -device {driver},id=v,memdev=m{',' if rest else ''}{rest}"
+    with pytest.raises(Refusal) as caught:
+        Machine.from_qemu_args(line)
+    assert caught.value.message == message
+
+
+def test_s390x_boot_ram_with_large_pages() -> None:
+    """With pages as large in boot RAM the device starts."""
+    boot = "-object memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=b,size=2G"
+    device = "-object memory-backend-memfd,hugetlb=on,hugetlbsize=2M,id=m,size=1G -device virtio-mem-ccw,memdev=m"
+    vm = Machine.from_qemu_args(f"{S390},memory-backend=b -m 2G,maxmem=8G {boot} {device}")
+    assert len(vm.devices) == 1
+
+
+@pytest.mark.parametrize("program", [f"{ARM}", f"{S390}", "qemu-system-x86_64"])
+def test_a_hugetlb_memfd_is_whole_pages(program: str) -> None:
+    """The kernel refuses another size, while the object is made: before any device."""
+    line = f"{program} -m 2G,maxmem=8G -object memory-backend-memfd,hugetlb=on,id=m,size=3001M"
+    with pytest.raises(Refusal) as caught:
+        Machine.from_qemu_args(line)
+    assert caught.value.message == "failed to resize memfd to 3146776576: Invalid argument"
+
+
+def test_ram_of_virt_counts_in_whole_gib() -> None:
+    """Without device memory, too: boot RAM is rounded up before it is held against the CPU's addresses."""
+    with pytest.raises(Refusal, match="exceeds it by 2147483648 bytes"):
+        Machine.from_qemu_args(f"{ARM},highmem=off -m 4097M")

@@ -14,7 +14,7 @@ from workbook.lib.size import GiB, MiB, format_size, round_up
 
 from .pc import PcLayout
 
-__all__ = ("DEFAULT_CPU", "MAX_RAM_SLOTS", "PHYS_BITS", "virt_layout", "virt_view")
+__all__ = ("DEFAULT_CPU", "MAX_RAM_SLOTS", "MTE_CPUS", "PHYS_BITS", "virt_layout", "virt_view")
 
 _RAM_START: Final = GiB
 _FLASH: Final = 64 * MiB
@@ -30,6 +30,8 @@ PHYS_BITS: Final[Mapping[str, int]] = {
     "max": 52,
 }
 """Physical address bits by CPU model, seen with QEMU 11.1.3."""
+MTE_CPUS: Final = ("cortex-a710", "neoverse-n2", "max")
+"""CPU models that can tag memory under TCG, seen with QEMU 11.1.3."""
 
 
 def virt_layout(scenario: Scenario) -> PcLayout:
@@ -45,7 +47,7 @@ def virt_layout(scenario: Scenario) -> PcLayout:
         raise Refusal(f"unsupported number of memory slots: {slots}", f"virt has at most {MAX_RAM_SLOTS} DIMM slots")
     size = scenario.device_memory_size + slots * GiB if scenario.has_device_memory else 0
     base = round_up(_RAM_START + scenario.ram, GiB)
-    end = base + round_up(size, GiB) if size else _RAM_START + scenario.ram
+    end = base + round_up(size, GiB)
     bits = scenario.phys_bits
     if bits is not None and end > 1 << bits:
         raise Refusal(

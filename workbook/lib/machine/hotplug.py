@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from workbook.lib.block_size import HOST_PAGE
 from workbook.lib.boards.board import is_pc
 from workbook.lib.boards.compat import compat_switch
 from workbook.lib.boards.pc import TARGET_PAGE
@@ -128,18 +129,16 @@ def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplu
     except Refusal as refusal:
         refusal.warnings = tuple(warnings)
         raise
-    _check_transport(machine, spec)
+    _check_s390(machine, spec, backend)
     _warn(machine, spec, warnings)
     machine.bus.devices.append(MemoryDevice(spec, backend, ram, where.addr, decision, device, slot, hotplugged))
 
 
 def _check_dimm_hotplug(machine: MachineParts, spec: Dimm) -> None:
     """Check whether the machine takes DIMMs (``pc_memory_pre_plug``)."""
-    if machine.scenario.chipset == "virt" and not machine.scenario.acpi:
-        raise Refusal(
-            "memory hotplug is not enabled: missing acpi-ged device",
-            "give a firmware (-bios, pflash), a 64-bit -cpu and ACPI, or use virtio-mem-pci, which does without",
-        )
+    if machine.scenario.chipset == "virt":
+        _check_virt_dimm(machine, spec)
+        return
     if not machine.scenario.acpi:
         raise Refusal(
             "memory hotplug is not enabled: missing acpi device or acpi disabled",
@@ -149,10 +148,32 @@ def _check_dimm_hotplug(machine: MachineParts, spec: Dimm) -> None:
         raise Refusal("nvdimm is not enabled: missing 'nvdimm' in '-M'", "add nvdimm=on to -machine")
 
 
-def _check_transport(machine: MachineParts, spec: VirtioMem | Dimm | Pmem) -> None:
-    """Check what plugs a realized virtio device into PCI (``s390_pcihost_plug``)."""
-    version = machine.scenario.machine_version
-    if machine.scenario.chipset != "s390-ccw-virtio" or not isinstance(spec, VirtioMem) or spec.transport != "pci":
+def _check_virt_dimm(machine: MachineParts, spec: Dimm) -> None:
+    """Check whether ``virt`` takes a DIMM (``virt_memory_pre_plug``)."""
+    without_acpi = isinstance(spec, Nvdimm) and machine.rules.qemu.nvdimm_without_acpi
+    if not machine.scenario.acpi and not without_acpi:
+        raise Refusal(
+            "memory hotplug is not enabled: missing acpi-ged device",
+            "give a firmware (-bios, pflash), a 64-bit -cpu and ACPI, or use virtio-mem-pci, which does without",
+        )
+    if machine.scenario.mte:
+        raise Refusal("memory hotplug is not enabled: MTE is enabled", "mte=off, or virtio-mem-pci, which does without")
+    if isinstance(spec, Nvdimm) and not machine.scenario.nvdimm:
+        raise Refusal("nvdimm is not enabled: add 'nvdimm=on' to '-M'", "add nvdimm=on to -machine")
+
+
+def _check_s390(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend) -> None:
+    """Check a realized device on s390x: the size of its pages, and what plugs it into PCI (``s390_pcihost_plug``)."""
+    scenario = machine.scenario
+    if scenario.chipset != "s390-ccw-virtio" or not isinstance(spec, VirtioMem):
+        return
+    if backend.page_size > max(one.page_size if one else HOST_PAGE for one, _ in scenario.ram_backends):
+        raise Refusal(
+            "Memory device uses a bigger page size than initial memory",
+            "give boot RAM a memory backend with pages as large (-machine memory-backend=)",
+        )
+    version = scenario.machine_version
+    if spec.transport != "pci":
         return
     if version is not None and version <= _NO_MSIX_UNTIL:
         raise Refusal(

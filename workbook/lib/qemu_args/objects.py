@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.scenario import MemoryBackend
-from workbook.lib.size import SIZE_LIMIT, KiB, MiB, strtosz
+from workbook.lib.size import SIZE_LIMIT, KiB, MiB, format_size, strtosz
 
 from .catalogue import object_properties
 from .properties import Dialect, Properties
@@ -179,6 +179,11 @@ def backend_of(props: Properties, *, hint: bool = True, prealloc: bool = False) 
         raise Refusal("'prealloc=on' and 'reserve=off' are incompatible", "leave one of them out")
     if props.values.get("policy") in ("bind", "preferred", "interleave") and "host-nodes" not in props:
         raise Refusal(f"host-nodes must be set for policy {props.values['policy']}", "name the host's nodes")
+    if huge and size % page_size:
+        # ftruncate of a hugetlb memfd (fs/hugetlbfs/inode.c, hugetlbfs_setattr)
+        raise Refusal(
+            f"failed to resize memfd to {size}: Invalid argument", f"use a multiple of {format_size(page_size)}"
+        )
     return MemoryBackend(
         id=name,
         size=size,

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from workbook.lib.boards.arm_virt import DEFAULT_CPU, PHYS_BITS
+from workbook.lib.boards.arm_virt import DEFAULT_CPU, MTE_CPUS, PHYS_BITS
+from workbook.lib.boards.board import board_layout
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.host import Host
 from workbook.lib.rules.base import RuleSet
@@ -145,11 +146,15 @@ def read_other_machine(
         numa=_nodes(chipset, line, sizes.ram, known),
         acpi=chipset == "virt" and _takes_dimms(line),
         nvdimm=line.machine.get("nvdimm") == "on",
+        mte=chipset == "virt" and line.machine.get("mte") == "on",
         incoming=line.incoming,
         backends=tuple(known.values()),
         rules=rules.name if rules else DEFAULT_RULES,
         host=host,
     )
+    if scenario.mte and accel == "tcg" and _cpu_model(line) not in MTE_CPUS:
+        board_layout(scenario)
+        raise Refusal("MTE requested, but not supported by the guest CPU", f"give -cpu {', '.join(MTE_CPUS)}")
     return _with_devices(scenario, line, rules, vhost_slots)
 
 
@@ -170,8 +175,12 @@ def _backend(props: Properties, host: Host | None) -> MemoryBackend | None:
     return backend if backend is None or backend.page_size >= base else replace(backend, page_size=base)
 
 
+def _cpu_model(line: _Line) -> str:
+    return split_opts(line.cpu, "model")[0].get("model", "") if line.cpu is not None else DEFAULT_CPU
+
+
 def _phys_bits(line: _Line, accel: str, host: Host | None) -> int | None:
-    model = split_opts(line.cpu, "model")[0].get("model", "") if line.cpu is not None else DEFAULT_CPU
+    model = _cpu_model(line)
     if line.machine.get("highmem") == "off":
         return 32
     if model == "host" or (model == "max" and accel == "kvm"):
@@ -183,7 +192,7 @@ def _phys_bits(line: _Line, accel: str, host: Host | None) -> int | None:
 
 def _takes_dimms(line: _Line) -> bool:
     """DIMMs need a firmware, a 64-bit CPU and ACPI (``virt_memory_pre_plug``)."""
-    model = split_opts(line.cpu, "model")[0].get("model", "") if line.cpu is not None else DEFAULT_CPU
+    model = _cpu_model(line)
     firmware = line.has_firmware or "pflash0" in line.machine
     return firmware and model not in _CPU_32_BIT and line.machine.get("acpi") != "off"
 
@@ -263,7 +272,9 @@ def machine_words(scenario: Scenario) -> tuple[list[str], list[str]]:
     if scenario.chipset != "virt":
         return options, []
     options += ["highmem=off"] if scenario.phys_bits == 32 else []
-    model = next((name for name, bits in _CPU_BY_BITS.items() if bits == scenario.phys_bits), "max")
+    options += ["mte=on"] if scenario.mte else []
+    by_bits = {name: PHYS_BITS[name] for name in MTE_CPUS} if scenario.mte else _CPU_BY_BITS
+    model = next((name for name, bits in by_bits.items() if bits == scenario.phys_bits), "max")
     if scenario.phys_bits is None and scenario.accel == "kvm":
         model = "host"
     return options, ["-cpu", model, *(["-bios", "QEMU_EFI.fd"] if scenario.acpi else [])]

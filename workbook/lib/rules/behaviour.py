@@ -96,6 +96,8 @@ class QemuBehaviour:
         The refusal of a machine type that it does not have names it.
     ram_size_words
         What it says to RAM that is larger than it can address.
+    nvdimm_without_acpi
+        aarch64's ``virt`` takes an NVDIMM without firmware and ACPI.
     s390x_virtio_mem
         virtio-mem exists on s390x.
     q35_window_needs_smm
@@ -132,6 +134,7 @@ class QemuBehaviour:
     libvhost_user_slots: int = 32
     names_unsupported_machine: bool = False
     ram_size_words: str = "ram size too large"
+    nvdimm_without_acpi: bool = False
     s390x_virtio_mem: bool = False
     q35_window_needs_smm: bool = True
 
@@ -423,6 +426,13 @@ CHANGES: Final = (
         value=True,
         for_users="Possibly running out of DMA mappings refuses a VFIO device, or ends a running VM.",
         source="hw/vfio/listener.c, commit ceb59c1cc6",
+    ),
+    Change(
+        since=(11, 0, 0),
+        field="nvdimm_without_acpi",
+        value=True,
+        for_users="aarch64's virt takes an NVDIMM without firmware and ACPI, if nvdimm=on is given.",
+        source="hw/arm/virt.c; seen in 11.1.3, not in 10.0.13; the release between is assumed",
     ),
     Change(
         since=(11, 0, 0),

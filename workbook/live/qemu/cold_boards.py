@@ -66,15 +66,26 @@ class ColdAnswer:
     devices: tuple[str, ...] = ()
 
 
-def random_cold_line(choose: random.Random, program: str) -> str:
-    """Return a random command line with the program's name, ``qemu-system-aarch64`` or ``qemu-system-s390x``."""
+def random_cold_line(choose: random.Random, program: str, *, firmware: bool = True) -> str:
+    """Return a random command line with the program's name, ``qemu-system-aarch64`` or ``qemu-system-s390x``.
+
+    Parameters
+    ----------
+    firmware
+        Some have one, and with it ACPI tables; QEMU may warn of their size, which the model does not know.
+    """
     arm = program.endswith("aarch64")
     ram = choose.choice((*_SIZES, "1000M", "1025M")) if arm else choose.choice((*_SIZES, "1000M", "2049K"))
     words = [program, "-accel tcg"]
     machine = "virt" if arm else choose.choice(("s390-ccw-virtio",) * 3 + ("s390-ccw-virtio-9.2",))
     if arm:
         machine += choose.choice(("", "", "", "", ",highmem=off"))
+        machine += choose.choice(("", "", "", ",nvdimm=on", ",nvdimm=on,acpi=off")) + choose.choice(
+            ("",) * 6 + (",mte=on",)
+        )
     words.append(f"-machine {machine}")
+    if arm and firmware and choose.random() < 0.3:
+        words.append("-bios /dev/null")
     if arm and choose.random() < 0.8:
         words.append(f"-cpu {choose.choice(_CPUS)}")
     more = choose.choice(("20G", "104G", "402G", "700G", "700G", "16383G", "20T", None))
@@ -84,14 +95,14 @@ def random_cold_line(choose: random.Random, program: str) -> str:
         memory += f",maxmem={more}" + (f",slots={slots}" if slots else "")
     words.append(f"-m {memory}")
     for index in range(choose.choice((0, 1, 1, 2, 3))):
-        kind = choose.choice(("ram", "ram", "memfd"))
+        kind = choose.choice(("ram", "ram", "memfd", "memfd,hugetlb=on,hugetlbsize=2M"))
         size = choose.choice(("512M", "1G", "1G", "2G", "1025M", "3G", "4G", "3001M", "64G", "100G"))
         words.append(f"-object memory-backend-{kind},id=m{index},size={size},reserve=off")
         driver = "virtio-mem-pci" if arm else choose.choice(("virtio-mem-ccw", "virtio-mem-ccw", "virtio-mem-pci"))
-        if arm and choose.random() < 0.1:
-            driver = "pc-dimm"
+        if arm and choose.random() < 0.2:
+            driver = choose.choice(("pc-dimm", "nvdimm"))
         device = f"-device {driver},id=d{index},memdev=m{index}"
-        if driver != "pc-dimm":
+        if driver not in ("pc-dimm", "nvdimm"):
             device += choose.choice(
                 ("",) * 6 + (",block-size=1M", ",block-size=4M", ",block-size=512M", ",block-size=3M")
             )
@@ -217,10 +228,10 @@ def main(argv: Sequence[str]) -> int:
         differing = started = 0
         with progress_bar(options.examples, "VMs") as (say, moved):
             for _ in range(options.examples):
-                line = random_cold_line(choose, qemu.path.name)
+                line = random_cold_line(choose, qemu.path.name, firmware=not options.requests)
                 if options.requests:
                     while not (actions := random_requests(choose, line, qemu.version)):
-                        line = random_cold_line(choose, qemu.path.name)
+                        line = random_cold_line(choose, qemu.path.name, firmware=False)
                     started += 1
                     if found := differences_of_requests(line, actions, qemu):
                         differing += 1
