@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.scenario import Device, Dimm, MemoryBackend, Pmem, Scenario, VhostDevice, VirtioMem
-from workbook.lib.size import GiB, KiB, MiB
+from workbook.lib.size import GiB, KiB, MiB, round_up
 
 __all__ = ("argument_texts", "identifiers", "region_names", "region_trees", "scenarios", "shell_texts")
 
@@ -69,9 +69,11 @@ def _backends(draw: st.DrawFn, name: str) -> MemoryBackend:
         page_size, path = draw(
             st.sampled_from(((4 * KiB, "/dev/shm/x"), (2 * MiB, "/dev/hugepages/a,b"), (GiB, "/mnt/huge-1G")))
         )
+    size = draw(st.one_of(st.integers(1, 4096).map(lambda number: number * GiB), st.integers(1, 1 << 44)))
     return MemoryBackend(
         id=name,
-        size=draw(st.one_of(st.integers(1, 4096).map(lambda number: number * GiB), st.integers(1, 1 << 44))),
+        # a memfd of huge pages is whole pages
+        size=round_up(size, page_size) if kind == "memfd" else size,
         kind=kind,
         share=draw(st.booleans()),
         reserve=(reserve := draw(st.booleans())),

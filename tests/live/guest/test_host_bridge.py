@@ -1,13 +1,12 @@
 """How drivers reach PCI: which way a board has, and what goes over the wire."""
 
 from collections.abc import Iterable
-from typing import cast
 
 import pytest
 
-from workbook.live.guest import qtest
 from workbook.live.guest.host_bridge import Ecam, PcPorts, host_bridge
 from workbook.live.guest.pci import PciFunction
+from workbook.live.guest.qtest import Qtest
 
 VIRT = """  0000000000000000-ffffffffffffffff (prio 0, i/o): system
     0000000010000000-000000003efeffff (prio 0, i/o): alias pcie-mmio @gpex_mmio_window 0000000010000000-000000003efeffff
@@ -16,7 +15,7 @@ VIRT = """  0000000000000000-ffffffffffffffff (prio 0, i/o): system
 Q35 = "    00000000b0000000-00000000bfffffff (prio 0, i/o): pcie-mmcfg-mmio\n"
 
 
-class Wire:
+class Wire(Qtest):
     """A qtest connection to memory that is all `fill`."""
 
     def __init__(self, fill: int = 0xFF) -> None:
