@@ -34,7 +34,7 @@ class Wire(Qtest):
 
 def test_a_board_with_ecam_is_seen() -> None:
     """virt shows where its ECAM is mapped; a PC has its ports, also with memory-mapped configuration."""
-    wire = cast("qtest.Qtest", Wire())
+    wire = Wire()
     assert isinstance(host_bridge(wire, VIRT), Ecam)
     assert isinstance(host_bridge(wire, Q35), PcPorts)
 
@@ -42,7 +42,7 @@ def test_a_board_with_ecam_is_seen() -> None:
 def test_ecam_addresses() -> None:
     """A function has 4 KiB; reads are whole words, of which the bytes asked for are returned."""
     wire = Wire()
-    bridge = host_bridge(cast("qtest.Qtest", wire), VIRT)
+    bridge = host_bridge(wire, VIRT)
     assert bridge.read(3 << 3, 0x0E, 1) == b"\xff"
     bridge.write(3 << 3 | 1, 0x04, 6, 2)
     assert wire.sent == ["read 0x401001800c 0x4", "writew 0x4010019004 0x6"]
@@ -52,6 +52,6 @@ def test_a_bar_goes_into_the_boards_window() -> None:
     """BARs lie where the board has room: on virt in its MMIO window, 64 KiB for a function."""
     wire = Wire(0)
     with pytest.raises(ValueError, match="room is"):  # a BAR whose size bits are all 0 has 4 GiB
-        PciFunction(host_bridge(cast("qtest.Qtest", wire), VIRT), 2 << 3).map_bar(4)
+        PciFunction(host_bridge(wire, VIRT), 2 << 3).map_bar(4)
     assert wire.sent[0] == "writel 0x4010010020 0xffffffff"
     assert (Ecam.window, Ecam.ram) == (0x1000_0000, 0x4000_0000)
