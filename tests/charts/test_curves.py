@@ -3,7 +3,8 @@
 import pytest
 
 from workbook.charts import Curves
-from workbook.charts.curves import DASHES, MARKERS, MARKS, MOST, curve_columns, mark_columns
+from workbook.charts.curves import DASHES, MARKERS, MOST
+from workbook.columns.curve import MARKS, curve_columns, mark_columns
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, MiB
 

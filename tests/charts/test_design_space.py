@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from workbook.charts.design_space import NOTHING, DesignSpace
-from workbook.charts.design_space_columns import flip_segments, runs
+from workbook.columns.design_space import flip_segments, runs
 from workbook.gallery.design_space import design_space, flip_table
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput, Refusal

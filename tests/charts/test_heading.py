@@ -3,8 +3,9 @@
 import pytest
 
 from workbook.charts import ListenerEvents, MemoryMap, OutcomeCharts, OverheadBars, SlotBudget
+from workbook.charts.drawing import figure_in
 from workbook.charts.heading import Heading
-from workbook.charts.theme import THEMES, Theme, theme_of
+from workbook.columns.theme import THEMES, Theme, theme_of
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
@@ -21,7 +22,7 @@ def html(heading: Heading) -> str:
 @PAGES
 def test_title_and_legend_are_text(theme: Theme) -> None:
     """Every entry of the legend stands in the text, with a swatch that screen readers pass over."""
-    plot = theme.figure()
+    plot = figure_in(theme)
     heading = Heading(plot, theme, "name", "Title", {"mapped": theme.look("full"), "empty": theme.look("empty")})
     text = html(heading)
     assert text.count("aria-hidden='true'") == 2
@@ -31,7 +32,7 @@ def test_title_and_legend_are_text(theme: Theme) -> None:
 def test_texts_are_escaped() -> None:
     """A name of a user's own cannot become markup."""
     theme = theme_of("light")
-    text = html(Heading(theme.figure(), theme, "name", "<b>", {"a < b": theme.look("full")}))
+    text = html(Heading(figure_in(theme), theme, "name", "<b>", {"a < b": theme.look("full")}))
     assert "<b>" not in text
     assert "a &lt; b" in text
 
@@ -74,7 +75,7 @@ def test_a_saved_picture_says_what_it_is_of() -> None:
 def test_every_hatch_has_a_swatch(theme: Theme) -> None:
     """What has a hatch in the picture has stripes or dots in the legend; what has none is plain."""
     for role, look in theme.looks.items():
-        text = html(Heading(theme.figure(), theme, "name", "", {role: look}))
+        text = html(Heading(figure_in(theme), theme, "name", "", {role: look}))
         background = text[text.index("background:") :]
         assert ("repeating" in background or "radial" in background) == (look.hatch != " "), role
 

@@ -7,8 +7,8 @@ from hypothesis import given, strategies as st
 from pictured import CoverLetter
 
 from workbook.charts import ListenerEvents
-from workbook.charts.listener_events import MOST_ROWS, NOTHING, axis_of, listener_columns
-from workbook.charts.theme import theme_of
+from workbook.columns.listener_events import MOST_ROWS, NOTHING, axis_of, listener_columns
+from workbook.columns.theme import theme_of
 from workbook.lib.memory.flatview import ChangeKind, FlatRange, FlatView, missing_for_a_moment
 from workbook.lib.memory.region import MemoryRegion
 from workbook.lib.size import GiB

@@ -7,9 +7,9 @@ from pictured import COVER_LETTER, CoverLetter
 
 from workbook.charts import MemoryMap
 from workbook.charts.memory_map import NO_CONTAINER, NO_DEVICE, NOT_STARTED
-from workbook.charts.memory_map_columns import SLOT_STATES, axis_of, memory_map_columns, merged_extents
-from workbook.charts.memslot_columns import memslot_columns
-from workbook.charts.theme import theme_of
+from workbook.columns.memory_map import SLOT_STATES, axis_of, memory_map_columns, merged_extents
+from workbook.columns.memslots import memslot_columns
+from workbook.columns.theme import theme_of
 from workbook.lib.machine.machine import Machine
 from workbook.lib.machine.snapshot import Layout
 from workbook.lib.size import GiB, MiB

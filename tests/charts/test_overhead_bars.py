@@ -3,8 +3,9 @@
 import pytest
 
 from workbook.charts import OverheadBars
-from workbook.charts.overhead import NOTHING, overhead_columns
-from workbook.charts.theme import theme_of
+from workbook.charts.overhead import NOTHING
+from workbook.columns.overhead import overhead_columns
+from workbook.columns.theme import theme_of
 from workbook.lib.cost.kvm import Cost, KvmHost
 from workbook.lib.size import GiB
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from workbook.charts.predicted_measured import PARTS, PredictedMeasured, point_rows
+from workbook.charts.predicted_measured import PredictedMeasured
+from workbook.columns.predicted_measured import PARTS, point_rows
 from workbook.data import measurements
 from workbook.lib.cost.measurements import MeasuredHost
 from workbook.lib.size import MiB
@@ -59,7 +60,7 @@ def test_total_alone_within_its_uncertainty() -> None:
     first = host.layouts[0]
     near = replace(first, parts=None, total=first.total + MiB // 8, uncertainty=MiB // 4)
     far = replace(first, parts=None, total=first.total + MiB, uncertainty=MiB // 4)
-    verdicts = [row[-1] for row in point_rows([replace(host, layouts=(near, far))])]
+    verdicts = [row.verdict for row in point_rows([replace(host, layouts=(near, far))])]
     assert verdicts == ["within the uncertainty", f"{MiB:+,} bytes"]
 
 

@@ -6,8 +6,9 @@ from math import log
 from hypothesis import given, strategies as st
 
 from workbook.charts import SlotBudget
-from workbook.charts.slot_budget import FLOOR, NO_LIMITS, slot_budget_columns
-from workbook.charts.theme import theme_of
+from workbook.charts.slot_budget import NO_LIMITS
+from workbook.columns.slot_budget import FLOOR, slot_budget_columns
+from workbook.columns.theme import theme_of
 from workbook.lib.machine.snapshot import Consumer, Layout
 
 LIGHT = theme_of("light")

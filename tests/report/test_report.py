@@ -15,7 +15,7 @@ from hypothesis import given, strategies as st
 
 from workbook.charts import OutcomeCharts
 from workbook.charts.memory_map import NOT_STARTED
-from workbook.charts.theme import THEMES, ThemeName
+from workbook.columns.theme import THEMES, ThemeName
 from workbook.data import cover_letter
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS

@@ -1,10 +1,9 @@
 """Curves over a size: memslots, memslot sizes or metadata of several rule sets or budgets."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from bokeh.core.properties import value
 from bokeh.models import (
     Axis,
@@ -18,54 +17,19 @@ from bokeh.models import (
 )
 from bokeh.models.annotations import Legend, LegendItem
 
+from workbook.columns.curve import Points, Unit, curve_columns, mark_columns, value_text
+from workbook.columns.theme import ThemeName, theme_of
 from workbook.lib.errors import BadInput
-from workbook.lib.size import shown_size
 
 from .axes.byte import put_bytes_on, put_log_bytes_on
-from .theme import ThemeName, hover, theme_of, zoom_tools
+from .drawing import figure_in, hover, legend_in, zoom_tools
 
-__all__ = ("Curves", "Points", "Unit", "curve_columns")
+__all__ = ("Curves",)
 
-Points = tuple[npt.ArrayLike, npt.ArrayLike]
-Unit = Literal["bytes", "count"]
 DASHES: Final = ("solid", "dashed", "dotdash", "dotted", "dashdot", [2, 2], [10, 4], [1, 5])
 MARKERS: Final = ("circle", "square", "triangle", "diamond", "inverted_triangle", "star", "hex", "plus")
 MOST: Final = len(DASHES)
 """Curves in one chart: more cannot be told apart."""
-MARKS: Final = 14
-"""Markers on a curve, about."""
-
-
-def curve_columns(points: Points, *, x_unit: Unit, y_unit: Unit) -> dict[str, Any]:
-    """Return the columns of one curve: the points, and as text for the hover.
-
-    Raises
-    ------
-    BadInput
-        As many x as y are needed.
-    """
-    x, y = (np.asarray(one) for one in points)
-    if x.shape != y.shape or x.ndim != 1:
-        raise BadInput(f"{x.size} x for {y.size} y: a curve needs one list of each, of the same length")
-    return {
-        "x": x.astype(np.float64),
-        "y": y.astype(np.float64),
-        "x_text": [_text(one, x_unit) for one in x.tolist()],
-        "y_text": [_text(one, y_unit) for one in y.tolist()],
-    }
-
-
-def mark_columns(columns: dict[str, Any], offset: int) -> dict[str, Any]:
-    """Return about `MARKS` of a curve's points; `offset` moves them, so that curves on each other stay visible."""
-    step = max(len(columns["x"]) // MARKS, 1)
-    return {name: column[offset % step :: step] for name, column in columns.items()}
-
-
-def _text(number: float, unit: Unit) -> str:
-    whole = round(number)
-    if unit == "bytes":
-        return f"{shown_size(whole)} ({whole:,} B)"
-    return f"{whole:,}" if number == whole else f"{number:.4g}"
 
 
 class Curves:
@@ -112,7 +76,8 @@ class Curves:
         self.curves: dict[str, Points] = {}
         self._x_title, self._y_title = x_title, y_title
         self._units: tuple[Unit, Unit] = (x_unit, y_unit)
-        self.figure = self.theme.figure(
+        self.figure = figure_in(
+            self.theme,
             title=title,
             height=height,
             tools=zoom_tools("both"),
@@ -129,7 +94,7 @@ class Curves:
         self.sources = [ColumnDataSource({**empty, "name": []}) for _ in range(MOST)]
         self.marks = [ColumnDataSource(empty) for _ in range(MOST)]
         self._items = [self._curve(number, steps=steps) for number in range(MOST)]
-        self._legend = self.theme.dress_legend(Legend(items=[], click_policy="hide"))
+        self._legend = legend_in(self.theme, Legend(items=[], click_policy="hide"))
         # padding counts only within a border
         self._legend.update(glyph_width=36, padding=12, border_line_color=self.theme.page, border_line_alpha=0.01)
         self.figure.add_layout(self._legend, "right")
@@ -184,9 +149,10 @@ class Curves:
                 lines.append(f"{name}: no points.")
                 continue
             ends = ", ".join(
-                f"{_text(y[at].item(), y_unit)} at {_text(x[at].item(), x_unit)}" for at in sorted({0, x.size - 1})
+                f"{value_text(y[at].item(), y_unit)} at {value_text(x[at].item(), x_unit)}"
+                for at in sorted({0, x.size - 1})
             )
-            least, most = _text(y.min().item(), y_unit), _text(y.max().item(), y_unit)
+            least, most = value_text(y.min().item(), y_unit), value_text(y.max().item(), y_unit)
             lines.append(f"{name}: {self._y_title} {ends}; from {least} to {most}.")
         return "\n".join(lines) or "No curves."
 

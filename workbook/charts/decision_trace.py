@@ -6,12 +6,11 @@ from typing import Final
 
 from bokeh.models.widgets import Div
 
+from workbook.columns.theme import PLAIN_FONT, Theme, ThemeName, theme_of
 from workbook.lib.errors import ReasonStep
 from workbook.lib.rules.base import Decision
 from workbook.lib.size import format_size
 from workbook.lib.trace import DIRECT, binding_step
-
-from .theme import PLAIN_FONT, Theme, ThemeName, theme_of
 
 __all__ = ("DecisionTrace",)
 

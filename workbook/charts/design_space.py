@@ -31,17 +31,12 @@ from bokeh.models.widgets import Div
 from bokeh.palettes import Cividis256
 from bokeh.plotting import figure
 
-from workbook.lib.errors import BadInput
-from workbook.lib.size import shown_size
-from workbook.lib.sweep.design_space import KINDS, ONE, QUANTITIES, SEVERAL, Axes, Floats, Panel, Quantity
-
-from .axes.byte import SIZE_JS
-from .design_space_columns import flip_segments, runs
-from .theme import (
+from workbook.columns.design_space import flip_segments, runs
+from workbook.columns.table import Columns
+from workbook.columns.theme import (
     BLACK,
     BLUE,
     FONT,
-    HATCH,
     NORMAL,
     ORANGE,
     PURPLE,
@@ -52,9 +47,14 @@ from .theme import (
     YELLOW,
     Look,
     ThemeName,
-    painted,
     theme_of,
 )
+from workbook.lib.errors import BadInput
+from workbook.lib.size import shown_size
+from workbook.lib.sweep.design_space import KINDS, ONE, QUANTITIES, SEVERAL, Axes, Floats, Panel, Quantity
+
+from .axes.byte import SIZE_JS
+from .drawing import HATCH, figure_in, legend_in, painted, title_in
 
 __all__ = ("DesignSpace",)
 
@@ -144,13 +144,13 @@ class DesignSpace:
         self._ranges = Range1d(start=0, end=1), Range1d(start=0, end=1)
         self._looks = _LOOKS if quantity == "refusals" else (_LOOKS[SEVERAL], _ONE_OF_MANY, *_LOOKS[ONE + 1 :])
         self._mapper = _mapper(quantity)
-        self._titles = [self.theme.title(" ") for _ in numbers]
+        self._titles = [title_in(self.theme, " ") for _ in numbers]
         self.figures = [self._map(number, height) for number in numbers]
         self._pane = Div(
             text=NOTHING, sizing_mode="stretch_width", min_height=28 + 36 * panels, stylesheets=[self._css()]
         )
         self._explain_under_pointer()
-        self._legend = self.theme.dress_legend(Legend(items=[], orientation="horizontal", location="top_left"))
+        self._legend = legend_in(self.theme, Legend(items=[], orientation="horizontal", location="top_left"))
         maps = row(*self.figures, sizing_mode="stretch_width")
         self.root = column(maps, self._key(), self._pane, sizing_mode="stretch_width")
 
@@ -218,14 +218,15 @@ class DesignSpace:
         """Kinds that have a look of their own; elsewhere several memslots are what the colours are for."""
         return range(SEVERAL if self.quantity == "refusals" else SEVERAL + 1, len(KINDS))
 
-    def _hatched(self, kinds: npt.NDArray[np.uint8]) -> dict[str, list[Any]]:
-        boxes: dict[str, list[Any]] = {**runs(kinds, self._drawn)}
+    def _hatched(self, kinds: npt.NDArray[np.uint8]) -> Columns:
+        boxes = runs(kinds, self._drawn)
         looks = [self._looks[kind] for kind in boxes.pop("kind")]
         return {**boxes, "hatch": [one.hatch for one in looks], "line": [one.line for one in looks]}
 
     def _map(self, number: int, height: int) -> figure:
         x_range, y_range = self._ranges
-        plot = self.theme.figure(
+        plot = figure_in(
+            self.theme,
             height=height,
             saved_as=f"design-space-{number + 1}",
             x_range=x_range,
@@ -291,7 +292,7 @@ class DesignSpace:
         """Return a strip with the colour bar and what the hatches mean, once for all maps."""
         colored = self.quantity != "refusals"
         unit = Range1d(start=0, end=1)
-        strip = self.theme.figure(height=78 if colored else 32, toolbar_location=None, x_range=unit, y_range=unit)
+        strip = figure_in(self.theme, height=78 if colored else 32, toolbar_location=None, x_range=unit, y_range=unit)
         strip.min_border_left = strip.min_border_right = 44
         strip.axis.visible = strip.grid.visible = False
         outside = ColumnDataSource({"at": [-9.0]})

@@ -16,8 +16,10 @@ from bokeh.models.dom import HTML
 from bokeh.models.ui import Pane
 from bokeh.plotting import figure
 
+from workbook.columns.theme import FONT, LARGE, NORMAL, PLAIN_FONT, SMALL, Look, Theme
+
+from .drawing import draw, legend_in, painted, title_in
 from .saving import save_tools
-from .theme import FONT, LARGE, NORMAL, PLAIN_FONT, SMALL, Look, Theme, draw, painted
 
 if TYPE_CHECKING:
     # generic for type checkers only
@@ -76,13 +78,13 @@ class Heading:
         self._plot, self._theme, self._compact = plot, theme, compact
         self._looks: dict[str, Look] = {}
         self._samples: list[GlyphRenderer[Any]] = []
-        self._title = theme.title()
+        self._title = title_in(theme)
         self._title.visible = False
         plot.title = self._title
         self._details = Title(text="", text_font=FONT, text_font_size=SMALL, text_color=theme.muted, visible=False)
         self._details.text_font_style = "normal"
         plot.add_layout(self._details, "above")
-        self._legend = theme.dress_legend(Legend(items=[], orientation="horizontal", location="top_left"))
+        self._legend = legend_in(theme, Legend(items=[], orientation="horizontal", location="top_left"))
         # hidden, not added when it is needed: a figure cannot take parts in while it is shown
         self._legend.visible = False
         plot.add_layout(self._legend, "above")

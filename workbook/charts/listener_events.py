@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, Final
 
-import numpy as np
 from bokeh.models import (
     Column,
     ColumnDataSource,
@@ -14,31 +13,31 @@ from bokeh.models import (
     Text,
 )
 
-from workbook.lib.memory.flatview import Change, ChangeKind, missing_for_a_moment
-from workbook.lib.size import GiB, KiB, shown_size
+from workbook.columns.broken_axis import BrokenAxis
+from workbook.columns.listener_events import (
+    MOST_ROWS,
+    NOTHING,
+    ROLES,
+    axis_of,
+    events_in_words,
+    headline,
+    label_columns,
+    listener_columns,
+    missing_columns,
+)
+from workbook.columns.memory_map import gap_columns
+from workbook.columns.table import Columns
+from workbook.columns.theme import NORMAL, ThemeName, theme_of
+from workbook.lib.memory.flatview import Change
+from workbook.lib.size import KiB
 
 from .axes.address import fit_labels, put_addresses_on
-from .axes.broken import BrokenAxis
+from .drawing import draw, draw_hatches, figure_in, hover, painted, styled, text_style, zoom_tools
 from .heading import Heading
-from .memory_map_columns import gap_columns, hex_range
 from .sources import show
-from .theme import (
-    NORMAL,
-    Theme,
-    ThemeName,
-    draw,
-    draw_hatches,
-    hover,
-    painted,
-    styled,
-    text_style,
-    theme_of,
-    zoom_tools,
-)
 
-__all__ = ("ListenerEvents", "events_in_words", "listener_columns")
+__all__ = ("ListenerEvents",)
 
-ROLES: Final = {ChangeKind.DEL: "del", ChangeKind.ADD: "add", ChangeKind.NOP: "nop"}
 LEGEND: Final = {
     "del": "region_del",
     "add": "region_add",
@@ -46,87 +45,9 @@ LEGEND: Final = {
     "over": "missing for a moment",
     "gap": "not to scale",
 }
-NOTHING: Final = "Nothing changes: no region_del, no region_add."
 ROW: Final = 23
 LEAST: Final = 230
 """Pixels that the toolbar needs."""
-MOST_ROWS: Final = 24
-"""Rows that get their full height and a name; more of them share the space."""
-
-
-def axis_of(changes: Sequence[Change]) -> BrokenAxis:
-    """Return an axis that shows all ranges to scale."""
-    pieces = [(one.range.start, one.range.end) for one in changes]
-    return BrokenAxis.around(pieces, max((end for _, end in pieces), default=4 * GiB))
-
-
-def listener_columns(changes: Sequence[Change], axis: BrokenAxis, theme: Theme) -> dict[str, Any]:
-    """Return one row per callback, in order; the first one at y = -1, downwards."""
-    ranges = [one.range for one in changes]
-    number = np.arange(1, len(changes) + 1)
-    return {
-        "left": axis.place([one.start for one in ranges]),
-        "right": axis.place([one.end for one in ranges]),
-        "bottom": -number - 0.38,
-        "top": -number + 0.38,
-        "number": number.tolist(),
-        "kind": [one.kind.value for one in changes],
-        "range": [hex_range(one.start, one.size) for one in ranges],
-        "size": [shown_size(one.size) for one in ranges],
-        "bytes": [one.size for one in ranges],
-        "memory": [f"{one.region.name} +{one.offset:#x}" for one in ranges],
-        "role": [ROLES[one.kind] for one in changes],
-        **theme.columns([ROLES[one.kind] for one in changes]),
-    }
-
-
-def _label_columns(changes: Sequence[Change], axis: BrokenAxis, theme: Theme) -> dict[str, Any]:
-    ranges = [one.range for one in changes] if len(changes) <= MOST_ROWS else []
-    left = axis.place([one.start for one in ranges])
-    inside = [theme.look(ROLES[one.kind]).text for one in changes[: len(ranges)]]
-    return {
-        "text": [f"{shown_size(one.size)}  {hex_range(one.start, one.size)}" for one in ranges],
-        "brief": [shown_size(one.size) for one in ranges],
-        "left": left,
-        "right": axis.place([one.end for one in ranges]),
-        "until": np.full(len(ranges), axis.end),
-        "y": -np.arange(1.0, len(ranges) + 1),
-        "centred": [False] * len(ranges),
-        "inside": inside,
-        "outside": [theme.text] * len(ranges),
-        "x": left.copy(),
-        "shown": [""] * len(ranges),
-        "color": list(inside),
-    }
-
-
-def _missing_columns(changes: Sequence[Change], axis: BrokenAxis) -> dict[str, Any]:
-    ranges = missing_for_a_moment(changes)
-    return {
-        "left": axis.place([low for low, _ in ranges]),
-        "right": axis.place([high for _, high in ranges]),
-        "range": [hex_range(low, high - low) for low, high in ranges],
-        "size": [shown_size(high - low) for low, high in ranges],
-    }
-
-
-def _headline(changes: Sequence[Change]) -> str:
-    counts = {kind: sum(one.kind is kind for one in changes) for kind in ChangeKind}
-    if not counts[ChangeKind.DEL] and not counts[ChangeKind.ADD]:
-        return NOTHING
-    text = ", ".join(f"{number:,} {kind.value}" for kind, number in counts.items())
-    size = sum(high - low for low, high in missing_for_a_moment(changes))
-    return f"{text}; {f'{shown_size(size)} missing for a moment' if size else 'nothing is missing in between'}"
-
-
-def events_in_words(changes: Sequence[Change]) -> str:
-    """Return a line with the numbers, and one line per callback that is not a ``region_nop``."""
-    lines = [
-        f"{number}. {one.kind.value} {hex_range(one.range.start, one.range.size)} ({shown_size(one.range.size)})"
-        for number, one in enumerate(changes, start=1)
-        if one.kind is not ChangeKind.NOP
-    ]
-    return "\n".join([_headline(changes), *lines])
 
 
 class ListenerEvents:
@@ -154,7 +75,8 @@ class ListenerEvents:
         self.sources = {name: ColumnDataSource(columns) for name, columns in self._columns(axis).items()}
         self._rows = Range1d(start=-1.6, end=0.6)
         self._places = Range1d(start=0, end=axis.end, min_interval=64 * KiB)
-        self.figure = self.theme.figure(
+        self.figure = figure_in(
+            self.theme,
             height=200,
             tools=zoom_tools("width"),
             x_range=self._places,
@@ -170,13 +92,13 @@ class ListenerEvents:
         self.root = Column(children=[self._heading.root, self.figure], sizing_mode="stretch_width")
         self.update(())
 
-    def _columns(self, axis: BrokenAxis) -> dict[str, dict[str, Any]]:
+    def _columns(self, axis: BrokenAxis) -> dict[str, Columns]:
         return {
             "knots": dict(axis.columns()),
             "events": listener_columns(self.changes, axis, self.theme),
-            "missing": _missing_columns(self.changes, axis),
+            "missing": missing_columns(self.changes, axis),
             "gaps": {**gap_columns(axis), "bottom": [-len(self.changes) - 0.6] * len(axis.gaps)},
-            "labels": _label_columns(self.changes, axis, self.theme),
+            "labels": label_columns(self.changes, axis, self.theme),
         }
 
     def _draw(self) -> None:
@@ -211,7 +133,7 @@ class ListenerEvents:
         self._name_rows()
         for name, columns in self._columns(axis).items():
             show(self.sources[name], columns)
-        self._heading.update(_headline(self.changes))
+        self._heading.update(headline(self.changes))
 
     def _name_rows(self) -> None:
         rows = len(self.changes)
@@ -239,6 +161,6 @@ class ListenerEvents:
         head = "".join(f"<th scope='col' style='text-align:left;padding:2px 12px'>{name}</th>" for name in names)
         return (
             f"<table style='color:{self.theme.text};font:{NORMAL} monospace'>"
-            f"<caption style='text-align:left'>{escape(_headline(self.changes))}</caption>"
+            f"<caption style='text-align:left'>{escape(headline(self.changes))}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )

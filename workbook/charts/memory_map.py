@@ -18,30 +18,27 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from bokeh.transform import transform
 
+from workbook.columns.broken_axis import BrokenAxis
+from workbook.columns.memory_map import (
+    BOX_ROLES,
+    LANES,
+    NOTHING,
+    SLOT_LANE,
+    SLOT_STATES,
+    Drawable,
+    axis_of,
+    memory_map_columns,
+)
+from workbook.columns.memslots import memslot_columns
+from workbook.columns.theme import LARGE, NORMAL, Theme, ThemeName, theme_of
 from workbook.lib.machine.snapshot import DeviceLayout, Layout
 from workbook.lib.size import KiB, shown_size
 
 from .axes.address import fit_labels, fit_slots, put_addresses_on
-from .axes.broken import BrokenAxis
 from .axes.byte import SIZE_JS
+from .drawing import draw, draw_hatches, figure_in, hover, painted, styled, text_style, zoom_tools
 from .heading import Heading
-from .memory_map_columns import BOX_ROLES, LANES, NOTHING, SLOT_LANE, SLOT_STATES, Drawable, axis_of, memory_map_columns
-from .memslot_columns import memslot_columns
 from .sources import show
-from .theme import (
-    LARGE,
-    NORMAL,
-    Theme,
-    ThemeName,
-    draw,
-    draw_hatches,
-    hover,
-    painted,
-    styled,
-    text_style,
-    theme_of,
-    zoom_tools,
-)
 
 __all__ = ("MemoryMap",)
 
@@ -124,7 +121,8 @@ class MemoryMap:
         self.sources["numbers"] = ColumnDataSource({"x": [], "text": [], "color": []})
         self.x_range = Range1d(start=0, end=1, min_interval=64 * KiB)
         self._whole = Range1d(start=0, end=1)
-        self.figure = self.theme.figure(
+        self.figure = figure_in(
+            self.theme,
             height=height,
             tools=zoom_tools("width"),
             x_range=self.x_range,
@@ -224,7 +222,9 @@ class MemoryMap:
 
     def _strip(self, height: int) -> figure:
         """Return the strip that shows everything, with a handle on what the map shows."""
-        strip = self.theme.figure(height=height, x_range=self._whole, y_range=Range1d(start=_BOTTOM, end=_TOP - 0.5))
+        strip = figure_in(
+            self.theme, height=height, x_range=self._whole, y_range=Range1d(start=_BOTTOM, end=_TOP - 0.5)
+        )
         strip.toolbar_location = None
         strip.min_border_left = 104
         strip.axis.visible = False

@@ -1,17 +1,17 @@
 """The charts of one outcome: the memory map, below it KVM's metadata and the memslot limits."""
 
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from bokeh.models import Column, Row
 
+from workbook.columns.theme import Theme, ThemeName
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.explore.outcome import Outcome
 
 from .memory_map import MemoryMap
 from .overhead import OverheadBars
 from .slot_budget import SlotBudget
-from .theme import Theme, ThemeName
 
 __all__ = ("OutcomeCharts",)
 
@@ -44,7 +44,7 @@ class OutcomeCharts:
         self.budget = SlotBudget(theme=theme, height=136 if compact else 180, compact=compact)
 
     @property
-    def by_name(self) -> dict[str, Any]:
+    def by_name(self) -> dict[str, MemoryMap | OverheadBars | SlotBudget]:
         """The charts by a short name."""
         return {"map": self.memory_map, "overhead": self.overhead, "budget": self.budget}
 

@@ -1,6 +1,5 @@
 """Overhead of memslots: one stacked bar per case, split into the kernel's structures."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bokeh.models import (
@@ -12,75 +11,23 @@ from bokeh.models import (
     Text,
 )
 
-from workbook.lib.cost.kvm import Cost
+from workbook.columns.overhead import HATCHES, Cases, overhead_columns, pairs_of, total_columns, total_text
+from workbook.columns.theme import NORMAL, Look, Theme, ThemeName, theme_of
 from workbook.lib.size import format_size
 
 from .axes.byte import put_bytes_on
+from .drawing import draw, draw_hatches, figure_in, hover, text_style
 from .heading import Heading
 from .sources import show
-from .theme import NORMAL, Look, Theme, ThemeName, draw, draw_hatches, hover, text_style, theme_of
 
-__all__ = ("Cases", "OverheadBars", "overhead_columns")
+__all__ = ("OverheadBars",)
 
-Cases = Mapping[str, Cost] | Iterable[tuple[str, Cost]]
-HATCHES: Final = (" ", "/", ".", "\\", "x", "-", "+", "o")
-"""Of the parts, in order; the column ``role`` names it."""
 ROOM: Final = 1.35
 """The axis goes on behind the longest bar, for its total."""
 
 
 TITLE: Final = "What the mapped memslots cost KVM"
 NOTHING: Final = "Nothing to compare."
-
-
-def overhead_columns(cases: Cases, theme: Theme) -> dict[str, list[Any]]:
-    """Return one row per case and part: where its piece of the bar lies (bytes), and what there is to say of it."""
-    rows: list[tuple[Any, ...]] = []
-    known: dict[str, int] = {}
-    for case, cost in _pairs(cases):
-        left = 0
-        for part in cost.parts:
-            number = known.setdefault(part.name, len(known))
-            share = f", {100 * part.bytes / cost.total:.1f} % of the bar" if cost.total else ""
-            rows.append(
-                (
-                    case,
-                    part.name,
-                    float(left),
-                    float(left + part.bytes),
-                    f"{format_size(part.bytes, digits=2)}{share}",
-                    f"{part.bytes:,}",
-                    part.formula,
-                    part.when,
-                    part.source,
-                    theme.series[number % len(theme.series)],
-                    HATCHES[number % len(HATCHES)],
-                )
-            )
-            left += part.bytes
-    columns = zip(*rows, strict=True) if rows else ((),) * len(_COLUMNS)
-    return {name: list(column) for name, column in zip(_COLUMNS, columns, strict=True)}
-
-
-def total_columns(cases: Cases) -> dict[str, list[Any]]:
-    """Return one row per case: the total in bytes and its text."""
-    pairs = _pairs(cases)
-    return {
-        "case": [case for case, _ in pairs],
-        "total": [float(cost.total) for _, cost in pairs],
-        "text": [_total(cost) for _, cost in pairs],
-    }
-
-
-def _pairs(cases: Cases) -> list[tuple[str, Cost]]:
-    return list(cases.items() if isinstance(cases, Mapping) else cases)
-
-
-def _total(cost: Cost) -> str:
-    return format_size(cost.total, digits=1) if cost.total else "nothing"
-
-
-_COLUMNS: Final = (*("case", "part", "left", "right", "size", "bytes", "formula", "when", "source", "color", "role"),)
 
 
 class OverheadBars:
@@ -110,12 +57,13 @@ class OverheadBars:
     ) -> None:
         self.theme = theme_of(theme)
         self._title = title
-        self._cases: list[tuple[str, Cost]] = []
+        self._cases = pairs_of(())
         self.source = ColumnDataSource(overhead_columns((), self.theme))
         self.totals = ColumnDataSource(total_columns(()))
         self._bytes = Range1d(start=0, end=1)
         self._names = FactorRange(range_padding=0.1)
-        self.figure = self.theme.figure(
+        self.figure = figure_in(
+            self.theme,
             height=height,
             x_range=self._bytes,
             y_range=self._names,
@@ -157,7 +105,7 @@ class OverheadBars:
 
     def update(self, cases: Cases) -> None:
         """Compare other cases: name -> cost, or pairs of both; the first one on top."""
-        self._cases = _pairs(cases)
+        self._cases = pairs_of(cases)
         longest = max((cost.total for _, cost in self._cases), default=0)
         self._names.factors = [case for case, _ in reversed(self._cases)]
         self._bytes.end = ROOM * longest or 1.0
@@ -180,5 +128,5 @@ class OverheadBars:
         lines = []
         for case, cost in self._cases:
             parts = ", ".join(f"{one.name} {format_size(one.bytes, digits=1)}" for one in cost.parts if one.bytes)
-            lines.append(f"{case}: {_total(cost)}{f' ({parts})' if parts else ''}.")
+            lines.append(f"{case}: {total_text(cost)}{f' ({parts})' if parts else ''}.")
         return "\n".join(lines) or NOTHING

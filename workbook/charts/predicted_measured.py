@@ -16,41 +16,17 @@ from bokeh.models import (
 )
 from bokeh.models.annotations import Legend, LegendItem
 
-from workbook.lib.cost.measurements import MeasuredHost, MeasuredLayout
+from workbook.columns.predicted_measured import PARTS, TOTAL, MeasuredPoint, point_rows
+from workbook.columns.theme import NORMAL, ThemeName, theme_of
+from workbook.lib.cost.measurements import MeasuredHost
 from workbook.lib.size import shown_size
 
 from .axes.byte import put_log_bytes_on
-from .theme import NORMAL, ThemeName, hover, theme_of
+from .drawing import figure_in, hover, legend_in
 
-__all__ = ("PARTS", "PredictedMeasured", "point_rows")
+__all__ = ("PredictedMeasured",)
 
-PARTS: Final = {"rmap": "circle", "gfn_track": "square", "lpage_info": "triangle", "dirty_bitmap": "diamond"}
-"""Part -> marker; `TOTAL` where no parts could be measured."""
-TOTAL: Final = "total"
 NOTHING: Final = "No measurement."
-_NAMES: Final = ("predicted", "measured", "part", "host", "layout", "predicted_text", "measured_text", "verdict")
-
-
-def point_rows(hosts: Sequence[MeasuredHost]) -> list[tuple[Any, ...]]:
-    """Return one row per host, layout and part that is not 0 in both: bytes, and what there is to say of them."""
-    return [row for host in hosts for layout in host.layouts for row in _rows(host, layout)]
-
-
-def _rows(host: MeasuredHost, layout: MeasuredLayout) -> list[tuple[Any, ...]]:
-    if layout.parts is None:
-        pairs = [(TOTAL, layout.predicted.total, layout.total)]
-    else:
-        pairs = [(name, size, layout.parts[name]) for name, size in layout.predicted.as_dict().items()]
-    rows = []
-    for part, predicted, measured in pairs:
-        if not predicted and not measured:
-            continue
-        off = measured - predicted
-        near = "within the uncertainty" if layout.parts is None and abs(off) <= layout.uncertainty else ""
-        verdict = "equal" if not off else near or f"{off:+,} bytes"
-        texts = [f"{shown_size(size)} ({size:,} B)" for size in (predicted, measured)]
-        rows.append((float(predicted), float(measured), part, host.name, layout.name, *texts, verdict))
-    return rows
 
 
 class PredictedMeasured:
@@ -74,10 +50,11 @@ class PredictedMeasured:
     def __init__(self, *, height: int = 380, theme: ThemeName = "light") -> None:
         self.theme = theme_of(theme)
         self._hosts: tuple[MeasuredHost, ...] = ()
-        self._points: list[tuple[Any, ...]] = []
+        self._points: list[MeasuredPoint] = []
         wheel = WheelZoomTool()
         ranges = {"x_range": DataRange1d(range_padding=0.05), "y_range": DataRange1d(range_padding=0.05)}
-        self.figure = self.theme.figure(
+        self.figure = figure_in(
+            self.theme,
             title="Each array of each layout: predicted and measured",
             height=height,
             tools=[PanTool(), wheel, BoxZoomTool(), ResetTool()],
@@ -97,7 +74,7 @@ class PredictedMeasured:
         self.sources = {}
         for number, (part, marker) in enumerate({**PARTS, TOTAL: "hex"}.items()):
             color = self.theme.series[number]
-            self.sources[part] = ColumnDataSource({name: [] for name in _NAMES})
+            self.sources[part] = ColumnDataSource({name: [] for name in MeasuredPoint._fields})
             points: Any = self.figure.add_glyph(
                 self.sources[part],
                 Scatter(
@@ -124,8 +101,8 @@ class PredictedMeasured:
                     renderers=[points],
                 )
             )
-        self._legend = self.theme.dress_legend(
-            Legend(items=items, orientation="horizontal", location="top_left", click_policy="hide")
+        self._legend = legend_in(
+            self.theme, Legend(items=items, orientation="horizontal", location="top_left", click_policy="hide")
         )
         self.figure.add_layout(self._legend, "above")
         self._items = dict(zip(("equal", *PARTS, TOTAL), items, strict=True))
@@ -136,10 +113,10 @@ class PredictedMeasured:
         self._hosts = tuple(hosts)
         self._points = point_rows(self._hosts)
         for part, source in self.sources.items():
-            rows = [row for row in self._points if row[2] == part]
-            source.data = {name: [row[at] for row in rows] for at, name in enumerate(_NAMES)}
+            rows = [row for row in self._points if row.part == part]
+            source.data = {name: [row[at] for row in rows] for at, name in enumerate(MeasuredPoint._fields)}
             self._items[part].visible = bool(rows)
-        sizes = [size for row in self._points for size in row[:2] if size]
+        sizes = [size for row in self._points for size in (row.predicted, row.measured) if size]
         ends = [min(sizes), max(sizes)] if sizes else []
         self._line.data = {"x": ends, "y": ends}
 
@@ -147,14 +124,16 @@ class PredictedMeasured:
         """Return a line for each host, and one for each point that is not on the line."""
         lines = []
         for host in self._hosts:
-            rows = [row for row in self._points if row[3] == host.name]
-            equal = sum(row[-1] == "equal" for row in rows)
-            low, high = min((row[1] for row in rows), default=0), max((row[1] for row in rows), default=0)
+            rows = [row for row in self._points if row.host == host.name]
+            equal = sum(row.verdict == "equal" for row in rows)
+            low, high = min((row.measured for row in rows), default=0), max((row.measured for row in rows), default=0)
             lines.append(
                 f"{host.name}: {len(host.layouts)} layouts, {len(rows)} arrays from {shown_size(int(low))} to "
                 f"{shown_size(int(high))}; {equal} of {len(rows)} equal to the page."
             )
-        lines += [f"{row[4]}, {row[2]}: {row[-1]} ({row[3]})." for row in self._points if row[-1] != "equal"]
+        lines += [
+            f"{row.layout}, {row.part}: {row.verdict} ({row.host})." for row in self._points if row.verdict != "equal"
+        ]
         return "\n".join(lines) or NOTHING
 
     def html(self) -> str:

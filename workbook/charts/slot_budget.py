@@ -1,6 +1,6 @@
 """The memslot budget: for each consumer what boot RAM takes, memory devices use and reserve, and what is left."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from bokeh.models import (
@@ -14,24 +14,17 @@ from bokeh.models import (
 )
 from bokeh.models.annotations import Span
 
+from workbook.columns.slot_budget import FLOOR, PARTS, consumer_columns, slot_budget_columns
+from workbook.columns.theme import NORMAL, SMALL, Theme, ThemeName, theme_of
 from workbook.lib.machine.snapshot import Consumer
 
+from .drawing import draw, draw_hatches, figure_in, hover, styled, text_style
 from .heading import Heading
 from .sources import show
-from .theme import NORMAL, SMALL, Theme, ThemeName, draw, draw_hatches, hover, styled, text_style, theme_of
 
-__all__ = ("SlotBudget", "consumer_columns", "slot_budget_columns")
+__all__ = ("SlotBudget",)
 
-PARTS: Final = {
-    "boot": "boot RAM and firmware",
-    "used": "mapped by memory devices",
-    "reserved": "reserved for them",
-    "free": "free",
-    "over": "more than there are",
-}
 TITLE: Final = "Memslots per limit (log scale)"
-FLOOR: Final = 0.8
-"""Where the logarithmic axis begins: a little below a single memslot."""
 MARKS: Final = (1, 8, 32, 256, 4096, 32764)
 SMALL_MARKS: Final = (16, 64, 128, 509, 1024, 2048, 8192, 16384)
 """Limits that kernels and back ends have; there is no room for the numbers of all."""
@@ -44,58 +37,11 @@ LEGEND: Final = {"boot": "boot", "used": "used", "reserved": "reserved", "free":
 NO_LIMITS: Final = "No memslot limits: QEMU does not start, or there is neither KVM nor a vhost back end."
 
 
-def _pieces(one: Consumer) -> list[tuple[str, int]]:
-    """Return role and number of each piece of the bar, in order; what exceeds the limit is a piece of its own."""
-    if one.limit is None:
-        return []
-    left, pieces = one.limit, []
-    for role, number in (("boot", one.boot), ("used", one.used), ("reserved", one.reserved)):
-        pieces.append((role, min(number, left)))
-        left -= pieces[-1][1]
-    return [*pieces, ("free", left), ("over", max(-(one.free or 0), 0))]
-
-
-def slot_budget_columns(consumers: Sequence[Consumer], theme: Theme) -> dict[str, list[Any]]:
-    """Return one row per piece that is not 0, of each consumer with a limit.
-
-    ``left`` and ``right`` are memslots, on an axis that begins at `FLOOR`.
-    """
-    rows: list[tuple[Any, ...]] = []
-    for row, one in enumerate(consumers):
-        at = 0
-        for role, number in _pieces(one):
-            if number:
-                ends = (float(at) if at else FLOOR, float(at + number))
-                share = f"{100 * number / max(one.limit or 0, 1):.2f} %"
-                rows.append((-row, role, *ends, one.name, PARTS[role], f"{number:,}", share, f"{one.limit:,}"))
-            at += number
-    names = ("y", "role", "left", "right", "consumer", "part", "memslots", "share", "limit")
-    columns = dict(zip(names, map(list, zip(*rows, strict=True)) if rows else ([] for _ in names), strict=True))
-    return {**columns, **theme.columns(columns["role"])}
-
-
-def consumer_columns(consumers: Sequence[Consumer]) -> dict[str, list[Any]]:
-    """Return one row per consumer: its name and its numbers as text."""
-    return {
-        "above": [0.33 - row for row in range(len(consumers))],
-        "below": [-0.33 - row for row in range(len(consumers))],
-        "name": [one.name if one.limit is None else f"{one.name}: {one.limit:,} memslots" for one in consumers],
-        "numbers": [_short(one) for one in consumers],
-    }
-
-
 def _numbers(one: Consumer) -> str:
     text = f"{one.boot:,} boot + {one.used:,} used + {one.reserved:,} reserved"
     if one.free is None:
         return f"{text}, no limit"
     return f"{text}, {one.free:,} free" if one.free >= 0 else f"{text}, {-one.free:,} TOO MANY"
-
-
-def _short(one: Consumer) -> str:
-    """Return what stands below a bar: the numbers, and at once where there are too many."""
-    if one.free is not None and one.free < 0:
-        return f"{-one.free:,} TOO MANY: {one.boot:,} + {one.used:,} + {one.reserved:,}"
-    return f"{one.boot:,} boot + {one.used:,} used + {one.reserved:,} reserved"
 
 
 class SlotBudget:
@@ -126,7 +72,8 @@ class SlotBudget:
         self.names = ColumnDataSource(consumer_columns(()))
         self._range = Range1d(start=FLOOR, end=100)
         self._rows = Range1d(start=-1.55, end=0.55)
-        self.figure = self.theme.figure(
+        self.figure = figure_in(
+            self.theme,
             height=height,
             x_range=self._range,
             y_range=self._rows,
@@ -162,7 +109,7 @@ class SlotBudget:
         self._rows.start = 0.45 - rows
         self.figure.height = self._height + (rows - 2) * ROW
         self._range.end = 1.15 * max([100.0, *columns["right"]])
-        present = {LEGEND[role] for role in columns["role"]}
+        present = {LEGEND[str(role)] for role in columns["role"]}
         self._heading.update(TITLE if self._consumers else NO_LIMITS, present=present)
         show(self.source, columns)
         show(self.names, consumer_columns(self._consumers))

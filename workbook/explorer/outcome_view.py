@@ -9,7 +9,7 @@ from urllib.parse import quote
 import ipywidgets as widgets
 
 from workbook.charts import DecisionTrace, OutcomeCharts
-from workbook.charts.listener_events import events_in_words
+from workbook.columns.listener_events import events_in_words
 from workbook.lib.explore.advice import Advice, advise, binding
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.slot_table import slot_csv

@@ -6,8 +6,9 @@ from typing import Final
 from bokeh.models import LogTicker
 
 from workbook.charts import Curves, ListenerEvents, OverheadBars
-from workbook.charts.curves import MOST, Points
+from workbook.charts.curves import MOST
 from workbook.charts.predicted_measured import PredictedMeasured
+from workbook.columns.curve import Points
 from workbook.lib.cost.kvm import Cost, KvmHost
 from workbook.lib.cost.measurements import MeasuredHost
 from workbook.lib.explore.growth import growth, with_plugged

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from workbook.charts.design_space import DesignSpace
-from workbook.charts.theme import ThemeName
+from workbook.columns.theme import ThemeName
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.size import MiB, shown_size

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from workbook.charts.theme import THEMES, Look, Theme
+from workbook.columns.theme import THEMES, Look, Theme
 
 __all__ = ("COLOURS", "PAGE_THEME", "in_theme")
 

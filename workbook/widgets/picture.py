@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from workbook.charts.theme import Theme
+from workbook.columns.theme import Theme
 
 from .bokeh_figure import Displayed, Figure
 

@@ -16,7 +16,7 @@ from bokeh.models import (
     Plot,
 )
 
-from workbook.charts.theme import FONT, SMALL
+from workbook.columns.theme import FONT, SMALL
 
 from .byte import SIZE_JS
 
@@ -115,7 +115,7 @@ def put_addresses_on(axis: Axis, plot: Plot, knots: ColumnDataSource) -> None:
     Parameters
     ----------
     knots
-        Columns ``address`` and ``place`` of a `workbook.charts.axes.broken.BrokenAxis`.
+        Columns ``address`` and ``place`` of a `workbook.columns.broken_axis.BrokenAxis`.
     """
     axis.ticker = CustomJSTicker(args={"knots": knots, "plot": plot}, major_code=_TICKS_JS)
     axis.formatter = CustomJSTickFormatter(args={"knots": knots}, code=_FORMAT_JS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbook.charts.theme import THEMES, Theme, theme_of
+from workbook.columns.theme import THEMES, Theme, theme_of
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, MiB, TiB, parse_size, shown_size
 

@@ -4,9 +4,9 @@ Numbers of memslots are float64 arrays (exact below 2^53): Bokeh sends large int
 rows at once. Sources of few rows have lists, because every array is two messages of its own to a notebook.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,9 @@ import numpy.typing as npt
 from workbook.lib.machine.snapshot import DeviceLayout, RamPiece
 from workbook.lib.size import GiB, format_size, shown_size
 
-from .axes.broken import BrokenAxis
-from .memslot_columns import memslot_columns
+from .broken_axis import BrokenAxis
+from .memslots import memslot_columns
+from .table import Columns
 from .theme import Theme
 
 __all__ = (
@@ -33,7 +34,6 @@ __all__ = (
     "merged_extents",
 )
 
-Columns = dict[str, Any]
 Bytes = npt.NDArray[np.int64]
 
 LANES: Final = ("boot RAM", "device memory", "devices", "memslots", "plugged", "requested")
@@ -157,17 +157,29 @@ def memory_map_columns(layout: Drawable, axis: BrokenAxis, theme: Theme, *, noti
 # -- boxes ------------------------------------------------------------------------------------------------------------
 
 
+class _Box(NamedTuple):
+    start: int
+    end: int
+    bottom: float
+    top: float
+    role: str
+    what: str
+    range: str
+    size: str
+    state: str
+
+
 class _Boxes:
     """Collects boxes of all lanes but the memslots."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[int, int, float, float, str, str, str, str, str]] = []
+        self.rows: list[_Box] = []
 
     def add(
         self, lane: str, role: str, start: int, size: int, what: str, state: str = "", y: tuple[float, float] = _ACROSS
     ) -> None:
         self.rows.append(
-            (
+            _Box(
                 start,
                 start + size,
                 _Y[lane] + y[0],
@@ -192,16 +204,15 @@ def box_columns(layout: Drawable, axis: BrokenAxis, theme: Theme) -> Columns:
         boxes.add("device memory", "container", layout.base, layout.size, "device-memory", state)
     for device in layout.devices:
         _add_device(boxes, device)
-    rows: Sequence[Sequence[Any]] = list(zip(*boxes.rows, strict=True)) if boxes.rows else [()] * 9
-    start, end, bottom, top, roles, *texts = rows
+    roles = [one.role for one in boxes.rows]
     return {
-        "left": axis.place(start).tolist(),
-        "right": axis.place(end).tolist(),
-        "bottom": list(bottom),
-        "top": list(top),
-        "role": list(roles),
+        "left": axis.place([one.start for one in boxes.rows]).tolist(),
+        "right": axis.place([one.end for one in boxes.rows]).tolist(),
+        "bottom": [one.bottom for one in boxes.rows],
+        "top": [one.top for one in boxes.rows],
+        "role": roles,
         **theme.columns(roles),
-        **{name: list(column) for name, column in zip(BOX_COLUMNS, texts, strict=True)},
+        **{name: [getattr(one, name) for one in boxes.rows] for name in BOX_COLUMNS},
     }
 
 
@@ -282,7 +293,7 @@ def run_columns(slots: Columns) -> Columns:
     slots
         What `slot_columns` returns.
     """
-    left, right, state = slots["left"], slots["right"], slots["state"]
+    left, right, state = (np.asarray(slots[name]) for name in ("left", "right", "state"))
     borders = np.flatnonzero((state[1:] != state[:-1]) | (left[1:] != right[:-1])) + 1
     first = np.concatenate(([0], borders)) if len(left) else borders
     last = np.concatenate((borders - 1, [len(left) - 1])) if len(left) else borders

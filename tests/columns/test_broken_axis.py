@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from workbook.charts.axes.broken import CUT_FROM, BrokenAxis
+from workbook.columns.broken_axis import CUT_FROM, BrokenAxis
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB
 
