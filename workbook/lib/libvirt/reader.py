@@ -99,7 +99,8 @@ def read_domain_line(
         As `read_domain`.
     """
     domain, whole = xml.parse_domain(text)
-    line = read_command_line(_Domain(domain, whole).argv(), rules=rules, vhost_slots=vhost_slots, host=host)
+    argv = _Domain(domain, whole).argv()
+    line = read_command_line(argv, rules=rules, vhost_slots=vhost_slots, host=host, complete=False)
     known = [one.id for one in line.scenario.devices if isinstance(one, VhostDevice)]
     for name in vhost_slots or () if line.failure is None else ():
         if name not in known:

@@ -79,6 +79,8 @@ def check_realize(
         In the order and words of hw/virtio/virtio-mem.c.
     """
     block = block_size_of(spec, backend)
+    if backend.readonly and backend.rom is not False:
+        raise Refusal("'memdev' property specifies an unsupported memdev", "virtio-mem needs RAM: not readonly=on")
     if backend.prealloc and not prealloc_memdev:
         raise Refusal(
             f"'memdev' property specifies a memdev with preallocation enabled: {backend.id}. "

@@ -30,6 +30,12 @@ from .properties import Properties
 
 __all__ = ("BoardSetup",)
 
+_BRIDGE: Final = frozenset(
+    "above-4g-mem-size below-4g-mem-size bypass-iommu pci-hole64-size x-config-reg-migration-enabled "
+    "x-pci-hole64-fix".split()
+)
+_HOST_BRIDGE: Final = {"q35": _BRIDGE | {"MCFG", "smm-ranges"}, "pc": _BRIDGE | {"pci-type"}}
+"""Properties of the host bridge, by chipset."""
 _HOLE64: Final = {"q35": "q35-pcihost", "pc": "i440FX-pcihost"}
 _SIZE_WORDS: Final = (
     "Parameter '{}' expects a non-negative number below 2^64\n"
@@ -242,13 +248,7 @@ class BoardSetup:
                 found = strtosz(value)
                 if found is None or found >= SIZE_LIMIT:
                     raise placed(BadValue(_SIZE_WORDS.format(key), f"{key} {value!r:.60} is not a size"), place)
-            elif key not in (
-                "pci-hole64-fix",
-                "short_root_bus",
-                "below-4g-mem-size",
-                "above-4g-mem-size",
-                "x-pci-hole64-fix",
-            ):
+            elif key not in _HOST_BRIDGE[board.chipset]:
                 raise placed(
                     Refusal(f"Property '{driver}.{key}' not found", "the host bridge has no such property"), place
                 )

@@ -16,6 +16,8 @@ from workbook.lib.size import KiB, MiB
 
 from . import device_lists as lists
 from .catalogue import device_properties, is_fixed_device, resolved_device
+from .links import Names, check_link
+from .pci_addresses import PCI_ADDRESS
 from .properties import Dialect, Properties
 from .qdict_order import qdict_order
 from .syntax import split_opts
@@ -29,7 +31,6 @@ _MIN_LABEL_SIZE: Final = 128 * KiB
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ON_OFF_AUTO: Final = ("on", "off", "auto")
 _NAMES: Final = frozenset({"driver", "id", "bus"})
-_ADDRESS: Final = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,8})(?:\.(?:0[xX])?([0-9a-fA-F]{1,8}))?")
 _READ_ONLY: Final = {"virtio-mem-pci": ("size", "virtio-mem.size"), "pc-dimm": ("size", "pc-dimm.size")}
 _OLDER_PROPERTIES: Final = {"virtio-mem-pci": {"max-memslots": "uint16", "memslots": "uint16"}}
 """Properties of the series of 2021; a rule set says whether its QEMU has them."""
@@ -77,6 +78,8 @@ class Buses:
         There is a bridge without an id, whose bus has a name that is not known here.
     expander
         The newest expander bridge: devices without ``bus=`` find its bus first, and it takes none of them.
+    names
+        What the line defines that properties may name.
     """
 
     root: str
@@ -85,17 +88,18 @@ class Buses:
     ids: set[str] = field(default_factory=set)
     anonymous: bool = False
     expander: str | None = None
+    names: Names = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
-        """Return whether there is a bus of that name, as far as it can be known.
-
-        A line without any bridge that names ``pci.1`` is one of libvirt that was shortened: it is not refused.
-        """
+        """Return whether there is a bus of that name, as far as it can be known."""
         owner = name.partition(".")[0]
         if name == self.root or name in self.pci or owner in self.ids or owner in _BOARD_BUSES:
             return True
-        shortened = owner == "pci" and name != "pci.0" and not self.pci
-        return self.anonymous or shortened
+        return self.anonymous or self.left_out(name)
+
+    def left_out(self, name: str) -> bool:
+        """Return whether a bus is one of libvirt's whose bridge somebody cut off: a line without bridges names it."""
+        return name.startswith("pci.") and name != "pci.0" and not self.pci
 
     def add(self, driver: str, name: str | None) -> None:
         """Note what a device that was made brings along."""
@@ -184,6 +188,8 @@ def check_device(props: Properties, *, rules: RuleSet | None = None, buses: Buse
                 f"Property '{_READ_ONLY[driver][1]}' is not writable", "the memory backend has the size"
             )
         _check_value(props, driver, key, known[key])
+        if buses is not None:
+            check_link(props, driver, key, buses.names)
     return driver
 
 
@@ -232,7 +238,7 @@ def _check_pci_address(props: Properties, driver: str) -> None:
     value = props.values["addr"]
     if not isinstance(value, str):
         return
-    match = _ADDRESS.fullmatch(value)
+    match = PCI_ADDRESS.fullmatch(value)
     if match is None or int(match[1], 16) > 31 or int(match[2] or "0", 16) > 7:
         raise props.refusal(f"Property '{driver}.addr' doesn't take value '{value}'", "slots are 0 to 0x1f")
 

@@ -3,6 +3,7 @@
 Source: the first and second pass over argv in ``qemu_init`` (system/vl.c, QEMU 10.0).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -38,6 +39,8 @@ class ParsedOptions:
     objects: list[Properties] = field(default_factory=list)
     devices: list[Properties] = field(default_factory=list)
     netdevs: list[Properties] = field(default_factory=list)
+    drives: list[Properties] = field(default_factory=list)
+    chardevs: list[Properties] = field(default_factory=list)
     cards: list[Properties] = field(default_factory=list)
     numa: list[Properties] = field(default_factory=list)
     globals: list[tuple[str, str, str]] = field(default_factory=list)
@@ -93,8 +96,15 @@ class ParsedOptions:
                 self._take_set(value)
             case "vga":
                 self.vga = value
-            case "bios" | "pflash" | "drive":
+            case "bios" | "pflash":
                 self.firmware.take(option, value)
+            case "drive":
+                self.firmware.take(option, value)
+                self.drives.append(Properties(split_opts(value, "", option=option)[0]))
+            case "blockdev":
+                self.drives += _named(value, "driver")
+            case "chardev":
+                self.chardevs += _named(value, "backend")
             case "option-rom":
                 self.option_roms.append(split_opts(value, "romfile")[0].get("romfile", ""))
             case "mem-path":
@@ -210,6 +220,10 @@ class ParsedOptions:
                 case "netdev":
                     self.has_network = True
                     self.netdevs.append(Properties(given, where=where))
+                case "drive":
+                    self.drives.append(Properties(given))
+                case "chardev":
+                    self.chardevs.append(Properties(given))
                 case "numa":
                     pairs = tuple(values.items())
                     self.numa.append(Properties(given, Dialect.OBJECT, where=where, repeated=pairs))
@@ -248,3 +262,13 @@ def placed(refusal: Refusal, where: str) -> Refusal:
     """Return a refusal with the option that it is about."""
     refusal.where = where
     return refusal
+
+
+def _named(value: str, first: str) -> list[Properties]:
+    """Return what defines a name that devices may use; nothing where it is not JSON: QEMU says more of that."""
+    if value.startswith("{"):
+        try:
+            return [Properties(json.loads(value))]
+        except (ValueError, RecursionError):
+            return []
+    return [Properties(split_opts(value, first)[0])]

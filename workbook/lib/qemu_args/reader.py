@@ -110,6 +110,7 @@ def read_command_line(
     default_accel: Literal["kvm", "tcg"] = "tcg",
     host: Host | None = None,
     files: Mapping[str, str] | None = None,
+    complete: bool = True,
 ) -> CommandLine:
     """Read a QEMU command line.
 
@@ -128,6 +129,8 @@ def read_command_line(
         What is known of the host: ``-cpu host`` and KVM take address bits and vendor from it.
     files
         Content of files that the line names (``-readconfig``), by path.
+    complete
+        Whether the line has all devices at their PCI addresses, so that QEMU's words about those can be foreseen.
 
     Raises
     ------
@@ -157,7 +160,7 @@ def read_command_line(
     for option, value in options:
         parsed.take(option, value)
     setup = BoardSetup(parsed, rules, host, target)
-    creation = DeviceCreation(parsed, rules, vhost_slots or {})
+    creation = DeviceCreation(parsed, rules, vhost_slots or {}, complete)
     board = setup.board()
     display = creation.default_display()
     scenario, failure = creation.with_devices(setup.scenario(board), board, display)

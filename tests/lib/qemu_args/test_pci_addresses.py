@@ -1,0 +1,106 @@
+"""PCI addresses, links and IOMMUs on a command line: what QEMU 10.0.2 says where they do not fit, compared with it."""
+
+import pytest
+
+from workbook.lib.errors import Refusal
+from workbook.lib.machine import Machine
+
+NO = "-accel tcg -m 1G -nodefaults "
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "-accel tcg -m 1G -M q35 -device pcie-root-port,id=p,addr=2",
+            "PCI: slot 2 function 0 not available for pcie-root-port, in use by e1000e,id=(null)",
+        ),
+        (
+            "-accel tcg -m 1G -M pc -device intel-hda,id=x,addr=3",
+            "PCI: slot 3 function 0 not available for intel-hda, in use by e1000,id=(null)",
+        ),
+        (
+            NO + "-M pc -device VGA,id=v,addr=2 -device e1000,addr=2",
+            "PCI: slot 2 function 0 not available for e1000, in use by VGA,id=v",
+        ),
+        (
+            NO + "-M pc -device e1000,addr=1.3",
+            "PCI: slot 1 function 3 not available for e1000, in use by PIIX4_PM,id=(null)",
+        ),
+        (
+            NO + "-M q35 -usb -device e1000,addr=1d.7",
+            "PCI: slot 29 function 7 not available for e1000, in use by ich9-usb-ehci1,id=(null)",
+        ),
+        (
+            NO + "-M q35 -device e1000,addr=5 -device e1000,addr=5.1",
+            "PCI: single function device can't be populated in function 5.1",
+        ),
+        (
+            NO + "-M q35 -device e1000,addr=5.1 -device e1000,addr=5",
+            "PCI: 5.0 indicates single function, but 5.1 is already populated.",
+        ),
+        (
+            NO + "-M pc" + " -device e1000" * 31,
+            "PCI: no slot/function available for e1000, all in use or reserved",
+        ),
+        (NO + "-M q35 -device pcie-root-port -device pcie-root-port", "Can't add chassis slot, error -16"),
+        (
+            NO + "-M pc -device pci-bridge,id=b",
+            "Bridge chassis not specified. Each bridge is required to be assigned a unique chassis id > 0.",
+        ),
+        (
+            NO + "-netdev user,id=n -device virtio-net-pci,netdev=m",
+            "Property 'virtio-net-device.netdev' can't find value 'm'",
+        ),
+        (NO + "-netdev user,id=n -device e1000,netdev=m", "Property 'e1000.netdev' can't find value 'm'"),
+        (NO + "-object rng-builtin,id=r -device virtio-rng-pci,rng=s", "Device 's' not found"),
+        (
+            NO + "-drive if=none,id=d -device virtio-blk-pci,drive=e",
+            "Property 'virtio-blk-device.drive' can't find value 'e'",
+        ),
+        (
+            NO + "-chardev null,id=c -device vhost-user-blk-pci,chardev=d",
+            "Property 'vhost-user-blk.chardev' can't find value 'd'",
+        ),
+        (NO + "-M pc -device intel-iommu", "Parameter 'driver' expects a dynamic sysbus device type for the machine"),
+        (
+            NO + "-M q35 -device virtio-iommu-pci -device intel-iommu",
+            "QEMU does not support multiple vIOMMUs for x86 yet.",
+        ),
+        (
+            NO.replace("tcg", "kvm") + "-M q35 -device intel-iommu,intremap=on",
+            "Interrupt Remapping cannot work with kernel-irqchip=on, please use 'split|off'.",
+        ),
+    ],
+)
+def test_what_does_not_fit(line: str, message: str) -> None:
+    """Addresses that are taken, names that nothing has, and IOMMUs that cannot be are refused in QEMU's words."""
+    with pytest.raises(Refusal) as caught:
+        Machine.from_qemu_args(line, rules="qemu-10.0")
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-M q35,sata=off -device e1000,addr=1f.2",
+        "-M pc,acpi=off -device e1000,addr=1.3",
+        "-M q35 -device e1000,addr=5,multifunction=on -device e1000,addr=5.1",
+        "-M q35 -device pcie-root-port,id=a,chassis=1 -device pcie-root-port,chassis=2 -device e1000e,bus=a,addr=0",
+        "-M q35 -device pcie-root-port,id=a,slot=1 -device pcie-root-port,slot=2",
+        "-M q35,kernel-irqchip=split -accel kvm -device intel-iommu,intremap=on,eim=on",
+        "-serial null -device virtio-serial -chardev null,id=c -device virtconsole,chardev=serial0",
+    ],
+)
+def test_what_fits(line: str) -> None:
+    """Functions that the board leaves free, multifunction slots, ports with numbers of their own: QEMU takes them."""
+    Machine.from_qemu_args(f"-m 1G -nodefaults {line}", rules="qemu-10.0")
+
+
+def test_a_line_that_was_shortened() -> None:
+    """What somebody cut off a line is taken for there, and said."""
+    vm = Machine.from_qemu_args("-m 1G -device virtio-balloon-pci,bus=pci.1 -device virtio-blk-pci,drive=d")
+    assert {one.text.partition(":")[0] for one in vm.notes if one.kind == "assumed"} >= {
+        "there is a bus pci.1",
+        "there is a drive d",
+    }
