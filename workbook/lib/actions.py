@@ -133,7 +133,7 @@ class UnplugAll(_Noted):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawRequest(_Noted):
-    """Any request of the guest's driver, also one that no driver may send.
+    """A request of the guest's driver, also one that no driver may send.
 
     Attributes
     ----------

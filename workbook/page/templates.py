@@ -3,7 +3,7 @@
 import json
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.environment import TemplateModule
@@ -45,7 +45,7 @@ def part(name: str) -> Markup:
     return Markup(text)  # noqa: S704 - a file of this package
 
 
-def embedded(data: Any) -> Markup:
+def embedded(data: object) -> Markup:
     """Return JSON that can stand inside a script element."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     return Markup(text)  # noqa: S704 - nothing in it ends the element

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
+from bokeh.document.events import DocumentChangedEvent
 from bokeh.models import ColumnDataSource
+
+from workbook.lib.json_codec import Json
 
 from .frame_store import FrameStore
 
@@ -77,7 +80,7 @@ class PropertyRecorder:
         }
         self.roots = {name: names[chart.root.id] for name, chart in charts.items()}
 
-        def note(event: Any) -> None:
+        def note(event: DocumentChangedEvent) -> None:
             model, attribute = getattr(event, "model", None), getattr(event, "attr", None)
             if model is not None and attribute is not None and model.id in names:
                 self._changed[names[model.id], attribute] = None
@@ -120,7 +123,7 @@ class PropertyRecorder:
         return before[1]
 
 
-def _detached(value: Any) -> Any:
+def _detached(value: object) -> object:
     """Return a value that does not change with its model: columns of a source, and lists, change in place.
 
     A plain container: Bokeh's own tell their document of every entry of a copy.
@@ -130,7 +133,7 @@ def _detached(value: Any) -> Any:
     return list(value) if isinstance(value, list) else value
 
 
-def document_json(document: Document, prefix: str) -> tuple[Any, dict[str, str]]:
+def document_json(document: Document, prefix: str) -> tuple[Json, dict[str, str]]:
     """Return a document as plain JSON data with names of its own for its models, and these names by Bokeh's ids.
 
     Bokeh numbers models over the life of a process; here the same charts get the same names every time.
@@ -141,7 +144,7 @@ def document_json(document: Document, prefix: str) -> tuple[Any, dict[str, str]]
     return _renamed(data, names), names
 
 
-def _ids(data: Any) -> Iterator[str]:
+def _ids(data: Json) -> Iterator[str]:
     if isinstance(data, list):
         for one in data:
             yield from _ids(one)
@@ -152,7 +155,7 @@ def _ids(data: Any) -> Iterator[str]:
             yield from _ids(one)
 
 
-def _renamed(data: Any, names: Mapping[str, str]) -> Any:
+def _renamed(data: Json, names: Mapping[str, str]) -> Json:
     if isinstance(data, list):
         return [_renamed(one, names) for one in data]
     if isinstance(data, dict):

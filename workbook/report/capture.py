@@ -4,7 +4,7 @@ A widget lives only as long as its kernel. So an explorer becomes a panel, whose
 widget the Bokeh figures in it. ``install`` tells IPython so; the notebook itself is not touched.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import count
 from typing import Any, Final, Protocol, runtime_checkable
@@ -57,7 +57,7 @@ class _Decided(Protocol):
     outcome: Outcome
 
 
-def _handed_over(widget: Any) -> dict[str, Any]:
+def _handed_over(widget: widgets.Widget) -> dict[str, object]:
     """Return a widget as a mime bundle: panels of what was decided, else the pictures in it."""
     match widget:
         case _Compared():
@@ -69,16 +69,16 @@ def _handed_over(widget: Any) -> dict[str, Any]:
     return _bundle(widget, {"panels": panels})
 
 
-def _bundle(widget: Any, content: dict[str, Any]) -> dict[str, Any]:
+def _bundle(widget: widgets.Widget, content: Mapping[str, object]) -> dict[str, object]:
     return {MIME: {"panels": [], "pictures": [], "components": ["bokeh"], **content}, "text/plain": repr(widget)}
 
 
-def _panel(scenario: Scenario, rules: RuleSet | None = None) -> dict[str, Any]:
+def _panel(scenario: Scenario, rules: RuleSet | None = None) -> dict[str, object]:
     story = story_of_scenario(scenario, rules)
     return asdict(panel(scenario, story, rules=rules, detail="brief", name=next(_names), level=3))
 
 
-def _pictures(widget: widgets.Widget) -> dict[str, Any]:
+def _pictures(widget: widgets.Widget) -> dict[str, object]:
     pictures, components = [], {"bokeh"}
     for figure in _figures(widget):
         root = figure._model  # noqa: SLF001 - jupyter_bokeh has no public name for it
@@ -92,7 +92,7 @@ def _pictures(widget: widgets.Widget) -> dict[str, Any]:
     return {"pictures": pictures, "components": sorted(components)}
 
 
-def _figures(widget: Any) -> Iterator[BokehModel]:
+def _figures(widget: widgets.Widget) -> Iterator[BokehModel]:
     if isinstance(widget, BokehModel):
         yield widget
     for one in getattr(widget, "children", ()):

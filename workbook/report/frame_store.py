@@ -7,7 +7,6 @@ numbers of things that were seen before. A thousand positions with a thousand me
 
 import json
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +17,10 @@ class _Numbered:
     """Gives equal things the same number, in the order in which they come."""
 
     def __init__(self) -> None:
-        self.things: list[Any] = []
+        self.things: list[object] = []
         self._numbers: dict[Hashable, int] = {}
 
-    def number(self, thing: Any, key: Hashable) -> int:
+    def number(self, thing: object, key: Hashable) -> int:
         found = self._numbers.get(key)
         if found is None:
             found = self._numbers[key] = len(self.things)
@@ -36,12 +35,12 @@ class FrameStore:
         self._values, self._columns, self._groups, self._frames = (_Numbered() for _ in range(4))
         self._seen: dict[Hashable, int] = {}
 
-    def value(self, value: Any) -> int:
+    def value(self, value: object) -> int:
         """Store one value."""
         plain = _plain(value)
         return self._values.number(plain, _key(plain))
 
-    def column(self, column: Iterable[Any]) -> int:
+    def column(self, column: Iterable[object]) -> int:
         """Store a column as runs ``first, count, step`` over the table of values."""
         key: Hashable
         if isinstance(column, np.ndarray):
@@ -65,7 +64,7 @@ class FrameStore:
         """Store what a position shows."""
         return self._frames.number(tuple(parts), tuple(parts))
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """Return everything as plain JSON data."""
         return {
             "values": self._values.things,
@@ -75,14 +74,14 @@ class FrameStore:
         }
 
 
-def _key(value: Any) -> Hashable:
+def _key(value: object) -> Hashable:
     """Tell 1, 1.0 and True apart no more than JSON does."""
     if isinstance(value, list | dict):
         return "JSON", json.dumps(value)
     return (bool, value) if isinstance(value, bool) else value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Write whole numbers without a fraction: addresses are float64 in charts."""
     if isinstance(value, np.generic):
         value = value.item()

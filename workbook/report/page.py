@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from platform import python_version
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import bokeh
 import numpy as np
@@ -29,8 +29,8 @@ Bokeh compiles the few lines with which charts place their labels: hence ``unsaf
 def page(
     template: str,
     *,
-    data: Mapping[str, Any] | None = None,
-    pictures: Mapping[str, Any] | None = None,
+    data: Mapping[str, object] | None = None,
+    pictures: Mapping[str, object] | None = None,
     components: Sequence[Component] = ("bokeh",),
     styles: Sequence[str] = ("page.css",),
     scripts: Sequence[str] = ("panel.js",),

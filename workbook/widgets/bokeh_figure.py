@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets as widgets
 from bokeh.core.json_encoder import serialize_json
 from bokeh.core.serialization import Serializer
+from bokeh.document.events import DocumentPatchedEvent
 from bokeh.models import ColorMapper, ColumnDataSource
 from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.resources import Resources
@@ -59,7 +60,7 @@ class Figure(BokehModel):
         Colour of its ground; empty for the page's own.
     """
 
-    _held: list[Any] | None = None
+    _held: list[DocumentPatchedEvent] | None = None
     _outdated = True
     """Whether the figure changed since its last snapshot."""
 
@@ -87,7 +88,7 @@ class Figure(BokehModel):
             if events:
                 self._send_patch(events)
 
-    def _document_patched(self, event: Any) -> None:
+    def _document_patched(self, event: DocumentPatchedEvent) -> None:
         self._outdated = True
         if event.setter is self:
             return
@@ -96,7 +97,7 @@ class Figure(BokehModel):
         else:
             self._send_patch([event])
 
-    def _send_patch(self, events: list[Any]) -> None:
+    def _send_patch(self, events: list[DocumentPatchedEvent]) -> None:
         """Send a patch in three messages, arrays and all: every buffer of its own would be two more."""
         assert self._document is not None
         models = self._document.models
@@ -111,7 +112,7 @@ class Figure(BokehModel):
         self.render_bundle = self._model_to_traits(self._model)
         self._outdated = False
 
-    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+    def get_state(self, key: object = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Hand the whole state to a front-end: with a new snapshot where the figure has changed since the last one.
 
         A page that was loaded again asks for the state of every widget of the kernel, and a snapshot takes long.

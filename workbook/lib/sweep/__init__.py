@@ -1,7 +1,7 @@
 """Decisions over whole grids: what the scalar rule sets decide, for millions of points.
 
 The scalar model (`workbook.lib.rules`) is the reference, and this agrees with it at every point. A published rule set
-has a *vector form* here, chosen by its exact class. Any other rule set, also a subclass of a published one, takes the
+has a *vector form* here, chosen by its exact class. Another rule set, also a subclass of a published one, takes the
 slow path: a loop over the scalar model, some 20 microseconds a point, for which it needs nothing but what `RuleSet`
 asks for. To speed it up, put a vector form of your own into `VECTOR_FORMS`.
 
