@@ -3,9 +3,9 @@
 from .checking import check, check_rows
 from .inputs import Input, VmText, vm_texts
 from .node import NodeView, node_view
-from .sweep import sweep
-from .timelines import Day, timelines
-from .verdict import VERDICTS, CheckRow, Question, check_vm
+from .sweep import sweep, sweep_rows
+from .timelines import Day, timeline_rows, timelines
+from .verdict import VERDICTS, CheckRow, Question, check_vm, with_dynamic_memslots
 
 __all__ = (
     "VERDICTS",
@@ -20,6 +20,9 @@ __all__ = (
     "check_vm",
     "node_view",
     "sweep",
+    "sweep_rows",
+    "timeline_rows",
     "timelines",
     "vm_texts",
+    "with_dynamic_memslots",
 )

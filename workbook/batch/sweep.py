@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -29,7 +30,7 @@ from .verdict import CheckRow, Question, check_machine, row_of_failure, settle
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ("sweep",)
+__all__ = ("sweep", "sweep_rows")
 
 _FIELDS: Final = frozenset(one.name for one in fields(Scenario))
 _LEFT_OUT: Final = ("source", "read")
@@ -80,6 +81,28 @@ def sweep(
     BadInput
         A setting or rule set that does not exist, or an extra that is missing.
     """
+    rows = sweep_rows(scenario, settings, rules, engine, host=host, kvm=kvm, workers=workers)
+    columns = _columns(settings)
+    if progress:
+        count = 1 if rules is None or isinstance(rules, str | RuleSet) else len(rules)
+        rows = with_progress(rows, "VM", prod(map(len, settings.values())) * count)
+    if to is None:
+        return table(rows, columns)
+    write_cells(rows, Path(to), columns)
+    return None
+
+
+def sweep_rows(
+    scenario: Scenario | str,
+    settings: Mapping[str, Sequence[SettingValue]],
+    rules: str | RuleSet | Sequence[str | RuleSet] | None = None,
+    engine: str | None = None,
+    *,
+    host: Host | None = None,
+    kvm: KvmHost | None = None,
+    workers: int | None = None,
+) -> Iterator[dict[str, Cell]]:
+    """Yield one row per point, the last setting and the rule set changing fastest; parameters as of `sweep`."""
     vm = Machine.from_text(scenario, host=host).scenario if isinstance(scenario, str) else scenario
     given = [rules] if isinstance(rules, str | RuleSet) else list(rules or [vm.rules])
     for one in given:
@@ -89,19 +112,9 @@ def sweep(
     if any(isinstance(one, RuleSet) for one in given) and engine is None:
         workers = 1  # the class may live in a notebook, where no other process finds it
     columns = _columns(settings)
-    points = _points(vm, settings, given)
-    question = Question(host=host, kvm=kvm)
-    rows = in_chunks(partial(_work, question, tuple(settings)), points, engine=engine, workers=workers)
-    named: Iterator[dict[str, Cell]] = (dict(zip(columns, row, strict=True)) for row in rows)
-    if progress:
-        total = len(given)
-        for values in settings.values():
-            total *= len(values)
-        named = with_progress(named, "VM", total)
-    if to is None:
-        return table(named, columns)
-    write_cells(named, Path(to), columns)
-    return None
+    work = partial(_work, Question(host=host, kvm=kvm), tuple(settings))
+    rows = in_chunks(work, _points(vm, settings, given), engine=engine, workers=workers)
+    return (dict(zip(columns, row, strict=True)) for row in rows)
 
 
 def _check_setting(vm: Scenario, name: str, values: Sequence[SettingValue]) -> None:

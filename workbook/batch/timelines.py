@@ -6,7 +6,7 @@ whole node. How guests behave is an assumption, all of which is in `Day`.
 
 import math
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from .verdict import Question
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ("TIMELINE_COLUMNS", "Day", "timelines")
+__all__ = ("TIMELINE_COLUMNS", "Day", "timeline_rows", "timelines")
 
 TIMELINE_COLUMNS: Final[dict[str, Column]] = {
     "run": "int64",
@@ -131,7 +131,7 @@ def timelines(
     engine, to, workers, progress
         As of `workbook.batch.check`; `to` is a ``.parquet``, ``.arrow`` or ``.csv`` file.
     rules, host, kvm
-        As of `workbook.batch.check`; None as rules: each VM's own.
+        As of `workbook.batch.check`; None as rules: each VM's own. A scenario that is given has its host in it.
 
     Returns
     -------
@@ -142,17 +142,35 @@ def timelines(
     BadInput
         A VM that cannot be read or does not start, or an extra that is missing.
     """
-    node = tuple(_scenarios(vms, rules, host))
-    if isinstance(rules, RuleSet) and engine is None:
-        workers = 1  # the class may live in a notebook, where no other process finds it
-    work = partial(_days, Question(rules=rules, host=host, kvm=kvm), day or Day(), seed, node)
-    rows = in_chunks(work, range(runs), engine=engine, workers=workers)
+    rows: Iterator[Mapping[str, Cell]] = timeline_rows(
+        vms, runs, engine, day=day, seed=seed, rules=rules, host=host, kvm=kvm, workers=workers
+    )
     if progress:
         rows = with_progress(rows, "day", runs)
     if to is None:
         return table(rows, TIMELINE_COLUMNS)
     write_cells(rows, Path(to), TIMELINE_COLUMNS)
     return None
+
+
+def timeline_rows(
+    vms: Scenario | str | Path | Iterable[Scenario | Input],
+    runs: int = 1000,
+    engine: str | None = None,
+    *,
+    day: Day | None = None,
+    seed: int = 1,
+    rules: str | RuleSet | None = None,
+    host: Host | None = None,
+    kvm: KvmHost | None = None,
+    workers: int | None = None,
+) -> Iterator[dict[str, float]]:
+    """Yield one row per day, in order; parameters and errors as of `timelines`."""
+    node = tuple(_scenarios(vms, rules, host))
+    if isinstance(rules, RuleSet) and engine is None:
+        workers = 1  # the class may live in a notebook, where no other process finds it
+    work = partial(_days, Question(rules=rules, host=host, kvm=kvm), day or Day(), seed, node)
+    return in_chunks(work, range(runs), engine=engine, workers=workers)
 
 
 def _scenarios(
@@ -182,7 +200,7 @@ def _started(scenario: Scenario, name: str, rules: str | RuleSet | None) -> Scen
 
 def _days(
     question: Question, day: Day, seed: int, node: tuple[Scenario, ...], runs: tuple[int, ...]
-) -> list[dict[str, Cell]]:
+) -> list[dict[str, float]]:
     return [_day(question, day, node, run, random.Random(f"{seed}.{run}")) for run in runs]  # noqa: S311 - no secret
 
 
@@ -215,7 +233,7 @@ class _Moment:
         self.exposed += sign * other.exposed
 
 
-def _day(question: Question, day: Day, node: Sequence[Scenario], run: int, chance: random.Random) -> dict[str, Cell]:
+def _day(question: Question, day: Day, node: Sequence[Scenario], run: int, chance: random.Random) -> dict[str, float]:
     machines = [Machine(one, question.rules if question.rules is None else get(question.rules)) for one in node]
     each = [_Moment.of(one, question) for one in machines]
     now, most, total = _Moment(), _Moment(), _Moment()

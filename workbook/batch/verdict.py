@@ -13,7 +13,7 @@ from workbook.lib.machine.from_text import read_text
 from workbook.lib.machine.machine import Machine
 from workbook.lib.machine.snapshot import Consumer, Layout
 from workbook.lib.rules import RuleSet
-from workbook.lib.scenario import VirtioMem
+from workbook.lib.scenario import Scenario, VirtioMem
 from workbook.lib.size import format_size
 from workbook.lib.text_forms import recognise
 
@@ -32,6 +32,7 @@ __all__ = (
     "row_of_failure",
     "settle",
     "to_json",
+    "with_dynamic_memslots",
 )
 
 Verdict = Literal["starts", "refused", "dies", "unreadable"]
@@ -231,18 +232,23 @@ def _room(consumer: Consumer) -> int:
     return consumer.limit - consumer.boot - consumer.used - consumer.reserved
 
 
+def with_dynamic_memslots(scenario: Scenario) -> Scenario:
+    """Return a VM whose virtio-mem devices have dynamic-memslots=on, and what that needs."""
+    devices = tuple(
+        replace(one, dynamic_memslots=True, unplugged_inaccessible="on") if isinstance(one, VirtioMem) else one
+        for one in scenario.devices
+    )
+    return replace(scenario, devices=devices)
+
+
 def _with_dynamic_memslots(machine: Machine) -> tuple[Machine | None, str]:
     """Return the VM with dynamic-memslots=on, or why QEMU refuses that; None alone where nothing would change."""
     scenario = machine.scenario
     static = [one for one in scenario.devices if isinstance(one, VirtioMem) and not one.dynamic_memslots]
     if not static or "dynamic-memslots" in machine.rules.unknown_properties:
         return None, ""
-    devices = tuple(
-        replace(one, dynamic_memslots=True, unplugged_inaccessible="on") if isinstance(one, VirtioMem) else one
-        for one in scenario.devices
-    )
     try:
-        changed = Machine(replace(scenario, devices=devices), machine.rules)
+        changed = Machine(with_dynamic_memslots(scenario), machine.rules)
         settle(changed)
     except WorkbookError as error:
         return None, str(error)

@@ -200,4 +200,8 @@ def _option_roms_run(fixtures: Sequence[Fixture]) -> list[Fixture]:
 
 def kvm_memslots(view: FlatView) -> int:
     """Count the KVM memslots of a flat view: RAM and ROM of at least one whole page (``kvm_set_phys_mem``)."""
-    return sum(1 for one in view if one.region.is_ram and one.end - one.end % _PAGE > round_up(one.start, _PAGE))
+    count = 0
+    for start, size, region, *_ in view.ranges:
+        first, end = (start + _PAGE - 1) // _PAGE, (start + size) // _PAGE
+        count += first < end and region.is_ram
+    return count

@@ -185,12 +185,38 @@ class _Painter:
             self.paint(region.target, base - region.target.addr - region.target_offset, low, high, flags)
             return
         for child in region.subregions:
-            self.paint(child, base, low, high, flags)
+            target = child.target
+            if target is not None and child.enabled and target.enabled and target.terminates and not target.subregions:
+                self._alias(child, target, base, low, high, flags)
+            else:
+                self.paint(child, base, low, high, flags)
         if region.terminates:
             self._fill(region, base, low, high, flags)
 
+    def _alias(
+        self,
+        alias: MemoryRegion,
+        target: MemoryRegion,
+        base: int,
+        low: int,
+        high: int,
+        flags: tuple[bool, bool, bool],
+    ) -> None:
+        """Paint an alias of plain memory, as `paint` would: memslots are such aliases, and there are many."""
+        start = base + alias.addr
+        origin = start - alias.target_offset
+        low, high = max(low, start, origin), min(high, start + alias.size, origin + target.size)
+        if low < high:
+            readonly, nonvolatile, unmergeable = flags
+            flags = (
+                readonly or alias.readonly or target.readonly,
+                nonvolatile or alias.nonvolatile or target.nonvolatile,
+                unmergeable or alias.unmergeable or target.unmergeable,
+            )
+            self._fill(target, origin, low, high, flags)
+
     def _fill(self, region: MemoryRegion, base: int, low: int, high: int, flags: tuple[bool, bool, bool]) -> None:
-        if not self.ranges or self.ranges[-1].end <= low:
+        if not self.ranges or self.ranges[-1][0] + self.ranges[-1][1] <= low:
             self.ranges.append(FlatRange(low, high - low, region, low - base, *flags))
             self._starts.append(low)
             return
