@@ -150,8 +150,11 @@ def iommu_props(element: ET.Element, name: str) -> Props | None:
     if model == "intel":
         props: Props = {"driver": "intel-iommu", "id": name}
         bits = xml.attribute(element, "driver", "aw_bits")
-        for key, option in (("intremap", "intremap"), ("caching_mode", "caching-mode"), ("iotlb", "device-iotlb")):
+        for key, option in (("caching_mode", "caching-mode"), ("iotlb", "device-iotlb")):
             value = xml.attribute(element, "driver", key)
-            props |= {} if value is None else {option: value == "on" if key != "intremap" else value}
+            props |= {} if value is None else {option: value == "on"}
+        for key in ("intremap", "eim"):
+            value = xml.attribute(element, "driver", key)
+            props |= {} if value is None else {key: value}
         return props | ({} if bits is None else {"aw-bits": xml.unsigned(bits, "<driver aw_bits=>")})
     return {"driver": "virtio-iommu", "id": name} if model == "virtio" else None

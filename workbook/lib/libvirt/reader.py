@@ -206,10 +206,23 @@ class _Domain:
             return None
         return xml.attribute(features, "smm", "state", ("on", "off")) or "on"
 
+    def _irqchip(self) -> str | None:
+        """Return who emulates the interrupt controller; libvirt adds the split one where an IOMMU remaps interrupts."""
+        features = self._one("features")
+        driver = None if features is None else xml.attribute(features, "ioapic", "driver", ("qemu", "kvm"))
+        remaps = any(
+            xml.attribute(one, "driver", key) == "on"
+            for one in self.elements
+            for key in ("intremap", "eim")
+            if one.tag == "iommu"
+        )
+        return {"qemu": "split", "kvm": "on"}.get(driver or "", "split" if remaps else None)
+
     def _machine_options(self, firmware: Firmware, smm: str | None) -> list[str]:
         smm = smm or ("on" if firmware.secure and "q35" in self.machine else None)
         options = [] if smm is None else [f"smm={smm}"]
         options += ["nvdimm=on"] if any(one.model == "nvdimm" for one in self.memory) else []
+        options += [] if (irqchip := self._irqchip()) is None else [f"kernel_irqchip={irqchip}"]
         options += firmware.machine_options()
         return options + ([] if self.acpi else ["acpi=off"])
 
