@@ -4,16 +4,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
+from workbook.lib.actions import Plug, RequestSize
 from workbook.lib.consumers.vfio import DMA_ENTRY_LIMIT, largest_plugged, smallest_block
 from workbook.lib.errors import Abort, Refusal
 from workbook.lib.explore.advice import advise
 from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.timeline import timeline
 from workbook.lib.host import Host
 from workbook.lib.machine import Machine
 from workbook.lib.qemu_args import read_argv
-from workbook.lib.size import GiB, MiB, TiB
+from workbook.lib.size import GiB, MiB, TiB, round_down
+from workbook.lib.sweep import Grid, pluggable_beside_vfio
 
 KVM = 32764
 OLD, NEW = "qemu-10.1", "qemu-10.2"
@@ -99,6 +102,79 @@ def test_the_memslot_that_kills(kvm_slots: int, memslot: int, dies_at: int) -> N
     assert len(vm.view) == dies_at - 1
     with pytest.raises(Abort, match="unable to continue"):
         vm.plug("vm0", (dies_at - 1) * memslot, 2 * MiB)
+
+
+def test_the_timeline_names_the_plug_that_kills() -> None:
+    """A VM that grows by 4 GiB at a time: its timeline ends at 68 GiB, the 17th memslot, with what QEMU leaves."""
+    scenario = read_argv(line(TiB, dynamic=True))
+    plugs = [Plug(dev="vm0", offset=at * 4 * GiB, size=2 * MiB) for at in range(20)]
+    grown = replace(scenario, actions=(RequestSize(dev="vm0", size=TiB), *plugs))
+    steps = timeline(grown, NEW)
+    assert [one.problem for one in steps[:-1]] == [None] * 18
+    last = steps[-1]
+    assert last.action == plugs[16]
+    assert last.problem is not None
+    assert last.problem.message.endswith("vfio: DMA mapping failed, unable to continue")
+    assert [(one.name, one.value) for one in last.problem.reason][-1] == ("needed", 17 * 2048 + KVM - 17)
+    assert all(one.problem is None for one in timeline(grown, OLD)), "before 10.2 it is a warning"
+
+
+@pytest.mark.parametrize(
+    ("size", "block", "kvm_slots", "rules", "passes"),
+    [
+        (64 * GiB, 2 * MiB, KVM, "single", 64 * GiB),
+        (65 * GiB, 2 * MiB, KVM, "single", 0),
+        (TiB, 2 * MiB, KVM, NEW, 64 * GiB),
+        (256 * GiB, 2 * MiB, KVM, NEW, 64 * GiB),
+        (TiB, 32 * MiB, KVM, NEW, TiB),
+        (4 * TiB, 128 * MiB, KVM, "single", 4 * TiB),
+        (127 * GiB, 2 * MiB, 509, "single", 127 * GiB),
+        (128 * GiB, 2 * MiB, 509, "single", 0),
+        (256 * GiB, 2 * MiB, 509, NEW, 127 * GiB),
+    ],
+)
+def test_a_sweep_has_the_same_numbers(size: int, block: int, kvm_slots: int, rules: str, passes: int) -> None:
+    """What can be plugged beside a VFIO device, by a sweep: of 1 TiB 16 memslots of 4 GiB, of 256 GiB 64 of 1 GiB."""
+    grid = Grid(
+        region_size=size, device_memory_size=size, kvm_max=kvm_slots, kvm_free=kvm_slots - 9, block_size=block
+    )  # fmt: skip
+    assert pluggable_beside_vfio(rules, grid).tolist() == [passes]
+
+
+@given(
+    size=st.integers(1, 512).map(lambda half: half * 512 * MiB),
+    block=st.sampled_from([2 * MiB, 4 * MiB, 64 * MiB]),
+    kvm_slots=st.sampled_from([509, 4096, KVM]),
+    available=st.sampled_from([DMA_ENTRY_LIMIT, 40000]),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_sweep_is_what_happens(size: int, block: int, kvm_slots: int, available: int) -> None:
+    """Memslot after memslot is mapped until QEMU dies: so far goes the sweep."""
+    grid = Grid(
+        region_size=size, device_memory_size=size, kvm_max=kvm_slots, kvm_free=kvm_slots - 7, block_size=block
+    )  # fmt: skip
+    (most,) = pluggable_beside_vfio(NEW, grid, available=available).tolist()
+    scenario = replace(
+        read_argv(line(size, block=block, dynamic=True)),
+        host=Host(vfio_dma_entries=available),
+        kvm_slots=kvm_slots,
+    )
+    try:
+        vm = Machine(scenario, NEW)
+    except Abort:  # one memslot for the whole device, mapped from the start
+        assert most == 0
+        return
+    decision = vm.devices[0].decision
+    vm.request_size("vm0", round_down(size, block))
+    reached = 0
+    for index in range(decision.count):
+        try:
+            if vm.plug("vm0", decision.offset(index), block) != "ACK":
+                break
+        except Abort:
+            break
+        reached = decision.offset(index) + decision.size(index)
+    assert reached == min(most, size) or most == available * block
 
 
 def test_a_kvm_with_509_memslots_takes_127_gib() -> None:

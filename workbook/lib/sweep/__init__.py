@@ -18,6 +18,7 @@ from .forms import VECTOR_FORMS, VectorForm
 from .grid import ABSENT, LARGEST_SIZE, Grid, Point
 from .metadata import exposure, metadata
 from .result import Result, Verdict, after, flips
+from .vfio import pluggable_beside_vfio
 
 __all__ = (
     "ABSENT",
@@ -35,5 +36,6 @@ __all__ = (
     "exposure",
     "flips",
     "metadata",
+    "pluggable_beside_vfio",
     "sweep",
 )
