@@ -1,6 +1,6 @@
 """The memory map: which guest-physical addresses are RAM, devices, memslots, and what of it is mapped and plugged."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bokeh.models import (
     CategoricalColorMapper,
@@ -39,6 +39,9 @@ from .axes.byte import SIZE_JS
 from .drawing import draw, draw_hatches, figure_in, hover, painted, styled, text_style, zoom_tools
 from .heading import Heading
 from .sources import show
+
+if TYPE_CHECKING:
+    from bokeh.models.ui import UIElement
 
 __all__ = ("MemoryMap",)
 
@@ -83,6 +86,10 @@ class MemoryMap:
         Say the numbers in the title; not needed where they stand beside the map.
     compact
         A low strip, and title, legend and tools in one line.
+    strip
+        Whether there is the strip below that shows everything.
+    x_range
+        Of another map, whose zoom it then shares.
 
     Attributes
     ----------
@@ -109,6 +116,8 @@ class MemoryMap:
         cut_unmapped: bool = False,
         headline: bool = True,
         compact: bool = False,
+        strip: bool = True,
+        x_range: Range1d | None = None,
     ) -> None:
         self.theme = theme_of(theme)
         self.layout: Layout | None = None
@@ -119,7 +128,7 @@ class MemoryMap:
         self.sources = {name: ColumnDataSource(data) for name, data in columns.items()}
         self.sources["knots"] = ColumnDataSource(self.axis.columns())
         self.sources["numbers"] = ColumnDataSource({"x": [], "text": [], "color": []})
-        self.x_range = Range1d(start=0, end=1, min_interval=64 * KiB)
+        self.x_range = x_range or Range1d(start=0, end=1, min_interval=64 * KiB)
         self._whole = Range1d(start=0, end=1)
         self.figure = figure_in(
             self.theme,
@@ -128,13 +137,14 @@ class MemoryMap:
             x_range=self.x_range,
             y_range=Range1d(start=_BOTTOM, end=_TOP),
         )
-        self.figure.min_border_left, self.figure.min_border_right = 104, 48
+        self.figure.min_border_left, self.figure.min_border_right = 112, 24 if compact else 48
         self._set_axes()
         self._draw()
         looks = {words: self.theme.look(role) for role, words in _LEGEND.items()}
         self._heading = Heading(self.figure, self.theme, "memory-map", looks=looks, compact=compact)
-        self.overview = self._strip(30 if compact else 54)
-        self.root = Column(children=[self._heading.root, self.figure, self.overview], sizing_mode="stretch_width")
+        self.overview = self._strip(30 if compact else 54) if strip else None
+        parts: list[UIElement] = [self._heading.root, self.figure, *([self.overview] if self.overview else [])]
+        self.root = Column(children=parts, sizing_mode="stretch_width")
         self.update(None)
 
     # -- building, once -------------------------------------------------------------------------------------------
@@ -226,7 +236,7 @@ class MemoryMap:
             self.theme, height=height, x_range=self._whole, y_range=Range1d(start=_BOTTOM, end=_TOP - 0.5)
         )
         strip.toolbar_location = None
-        strip.min_border_left = 104
+        strip.min_border_left = 112
         strip.axis.visible = False
         strip.grid.visible = False
         draw(strip, self.sources["boxes"], _boxes(line_alpha=0.0))
@@ -242,16 +252,24 @@ class MemoryMap:
 
     # -- showing --------------------------------------------------------------------------------------------------
 
-    def update(self, layout: Layout | None) -> None:
-        """Draw another layout; None if there is none. The zoom stays as long as the axis does."""
+    def update(self, layout: Layout | None, *, axis: BrokenAxis | None = None, title: str = "") -> None:
+        """Draw another layout; None if there is none. The zoom stays as long as the axis does.
+
+        Parameters
+        ----------
+        axis
+            One that holds other layouts too; None for one of its own.
+        title
+            In place of the usual one.
+        """
         self.layout = layout
         shown: Drawable = layout or NOTHING
-        axis = axis_of(shown, cut_unmapped=self.cut_unmapped)
+        axis = axis or axis_of(shown, cut_unmapped=self.cut_unmapped)
         if not axis.same_as(self.axis) or layout is None:
             self._set_axis(axis)
         for name, columns in memory_map_columns(shown, axis, self.theme, notice=self._notice()).items():
             show(self.sources[name], columns)
-        self._heading.update(self._headline(), present=self._present())
+        self._heading.update(title or self._headline(), present=self._present())
 
     def _present(self) -> set[str]:
         """Return the legend's entries of what is drawn now."""

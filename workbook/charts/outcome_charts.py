@@ -12,11 +12,13 @@ from workbook.lib.explore.outcome import Outcome
 from .memory_map import MemoryMap
 from .overhead import OverheadBars
 from .slot_budget import SlotBudget
+from .steps import StepsChart
 
 __all__ = ("OutcomeCharts",)
 
-_ROOM: Final = {"overhead": "1 1 330px", "budget": "1 1 330px"}
-"""How the charts below the map share its width (CSS ``flex``); where they have less, one goes below the other."""
+ROOM: Final = "1 1 250px"
+_ROOM: Final = "1 1 330px"
+"""How the charts below the map share its width (CSS ``flex``): compact ones, and others."""
 
 
 class OutcomeCharts:
@@ -27,12 +29,13 @@ class OutcomeCharts:
     theme
         ``light`` or ``dark``.
     compact
-        Low enough that all of them stand on one screen beside controls.
+        Low enough that all of them stand on one screen beside controls; the steps stand below them.
 
     Attributes
     ----------
-    memory_map, overhead, budget
-        The charts; each has a ``root`` of its own, where the page arranges them itself.
+    memory_map, overhead, budget, steps
+        The charts, each with a ``root`` of its own, where the page arranges them itself; `steps` is None where they are
+        not compact.
     """
 
     def __init__(self, *, theme: ThemeName | Theme = "light", compact: bool = False) -> None:
@@ -42,6 +45,7 @@ class OutcomeCharts:
         # the legend is known before any outcome: a page that replays updates can give a chart new data, no new parts
         self.overhead.update({"single memslot": KvmHost().metadata(())})
         self.budget = SlotBudget(theme=theme, height=136 if compact else 180, compact=compact)
+        self.steps = StepsChart(theme=theme) if compact else None
 
     @property
     def by_name(self) -> dict[str, MemoryMap | OverheadBars | SlotBudget]:
@@ -51,23 +55,35 @@ class OutcomeCharts:
     @cached_property
     def root(self) -> Column:
         """All charts in one picture: what changes in them then reaches a notebook in one message."""
-        for name, room in _ROOM.items():
-            self.by_name[name].root.styles = {"flex": "1 1 250px" if self._compact else room, "min-width": "0"}
+        for one in (self.overhead, self.budget):
+            one.root.styles = {"flex": ROOM if self._compact else _ROOM, "min-width": "0"}
         below = Row(
             children=[self.overhead.root, self.budget.root],
             sizing_mode="stretch_width",
             styles={"flex-wrap": "wrap"},
             spacing=16,
         )
-        return Column(children=[self.memory_map.root, below], sizing_mode="stretch_width", spacing=8)
+        steps = [self.steps.root] if self.steps else []
+        gap = 2 if self._compact else 8
+        return Column(children=[self.memory_map.root, below, *steps], sizing_mode="stretch_width", spacing=gap)
 
-    def update(self, outcome: Outcome) -> None:
-        """Show another outcome."""
+    def update(self, outcome: Outcome, whole: Outcome | None = None) -> None:
+        """Show another outcome.
+
+        Parameters
+        ----------
+        whole
+            All of what happens, where `outcome` is a moment of it.
+        """
+        details = f"{outcome.settings()}\n{outcome.summary()}"
         for one in (self.memory_map, self.overhead, self.budget):
-            one.say(f"{outcome.settings()}\n{outcome.summary()}")
+            one.say(details)
         self.memory_map.update(outcome.layout)
         self.budget.update(outcome.layout.consumers if outcome.layout else ())
         self.overhead.update((("single memslot", outcome.single_cost), (outcome.rules.name, outcome.cost)))
+        if self.steps:
+            self.steps.say(details)
+            self.steps.update(whole or outcome, max(len(outcome.steps) - 1, 0))
 
     def describe(self) -> str:
         """Return what the charts show in words."""

@@ -23,7 +23,7 @@ from .sources import show
 __all__ = ("OverheadBars",)
 
 ROOM: Final = 1.35
-"""The axis goes on behind the longest bar, for its total."""
+"""The axis goes on behind the longest bar, for its total; further where the chart is narrow."""
 
 
 TITLE: Final = "What the mapped memslots cost KVM"
@@ -56,7 +56,7 @@ class OverheadBars:
         self, *, height: int = 160, theme: ThemeName | Theme = "light", title: str = TITLE, compact: bool = False
     ) -> None:
         self.theme = theme_of(theme)
-        self._title = title
+        self._title, self._room = title, ROOM + 0.3 if compact else ROOM
         self._cases = pairs_of(())
         self.source = ColumnDataSource(overhead_columns((), self.theme))
         self.totals = ColumnDataSource(total_columns(()))
@@ -108,7 +108,7 @@ class OverheadBars:
         self._cases = pairs_of(cases)
         longest = max((cost.total for _, cost in self._cases), default=0)
         self._names.factors = [case for case, _ in reversed(self._cases)]
-        self._bytes.end = ROOM * longest or 1.0
+        self._bytes.end = self._room * longest or 1.0
         columns = overhead_columns(self._cases, self.theme)
         show(self.source, columns)
         looks = zip(columns["part"], columns["color"], columns["role"], strict=True)

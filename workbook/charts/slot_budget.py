@@ -89,7 +89,9 @@ class SlotBudget:
         place: dict[str, Any] = {"y": "y", "left": "left", "right": "right", "height": 0.3}
         bars = draw(self.figure, self.source, HBar(**place, **styled()))
         draw_hatches(self.figure, self.source, HBar, place, {role: self.theme.look(role) for role in PARTS})
-        soft = Span(location=SOFT_LIMIT, dimension="height", line_color=self.theme.alarm, line_dash="dashed")
+        soft = Span(
+            location=SOFT_LIMIT, dimension="height", line_color=self.theme.alarm, line_dash="dashed", level="underlay"
+        )
         self.figure.add_layout(soft)
         for column, y, size, weight in (("name", "above", NORMAL, "bold"), ("numbers", "below", SMALL, "normal")):
             style = text_style(text_font_size=size, text_font_style=weight, text_color=self.theme.text)

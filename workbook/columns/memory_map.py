@@ -96,22 +96,25 @@ def hex_range(start: int, size: int) -> str:
     return f"{start:#x} - {start + size - 1:#x}" if size > 0 else f"{start:#x}, empty"
 
 
-def axis_of(layout: Drawable, *, cut_unmapped: bool = False) -> BrokenAxis:
-    """Return the axis for a layout: RAM and devices to scale, holes between them cut.
+def axis_of(*layouts: Drawable, cut_unmapped: bool = False) -> BrokenAxis:
+    """Return the axis for a layout, or for several: RAM and devices to scale, holes between them cut.
 
     Parameters
     ----------
     cut_unmapped
         Cut long runs of memslots that are not mapped, too; then the axis moves with what is mapped.
     """
-    pieces = [(one.start, one.start + one.size) for one in layout.ram]
-    containers = [(layout.base, layout.base + layout.size)] if layout.size else []
-    if not layout.devices:
-        pieces += containers
-    end = max((end for _, end in (*pieces, *containers)), default=4 * GiB)
-    for device in layout.devices:
-        pieces.extend(_busy(device) if cut_unmapped else [(device.start, device.start + device.size)])
-    return BrokenAxis.around(pieces, end)
+    pieces: list[tuple[int, int]] = []
+    end = 0
+    for layout in layouts:
+        pieces += [(one.start, one.start + one.size) for one in layout.ram]
+        containers = [(layout.base, layout.base + layout.size)] if layout.size else []
+        if not layout.devices:
+            pieces += containers
+        end = max((behind for _, behind in (*pieces, *containers)), default=end)
+        for device in layout.devices:
+            pieces.extend(_busy(device) if cut_unmapped else [(device.start, device.start + device.size)])
+    return BrokenAxis.around(pieces, end or 4 * GiB)
 
 
 def _busy(device: DeviceLayout) -> list[tuple[int, int]]:

@@ -127,6 +127,9 @@ _LIGHT: Final = Theme(
         "del": Look(PURPLE, "#7A2F5B", BLACK, hatch="\\"),
         "add": Look("#00805E", "#00543E", WHITE),
         "nop": Look("#E3E6EA", "#8A919B", "#1A1C1F"),
+        "a": Look(SKY, BLUE, BLACK, hatch="/"),
+        "b": Look(ORANGE, "#7A5200", BLACK, hatch="\\"),
+        "both": Look("#8A919B", "#5A6068", BLACK),
     },
 )
 
@@ -160,6 +163,9 @@ _DARK: Final = Theme(
         "del": Look(PURPLE, "#F3D3E4", BLACK, hatch="\\"),
         "add": Look("#2FC79A", "#9BE8CF", BLACK),
         "nop": Look("#30363D", "#7C848D", "#E8EAED"),
+        "a": Look("#1F6E9E", SKY, WHITE, hatch="/"),
+        "b": Look("#8A6100", ORANGE, WHITE, hatch="\\"),
+        "both": Look("#8A919B", "#C3C8CE", BLACK),
     },
 )
 

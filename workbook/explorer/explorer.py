@@ -4,46 +4,62 @@ import html
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from textwrap import shorten
-from typing import Final
+from typing import Final, Protocol
 
 import ipywidgets as widgets
 
 from workbook.lib.cost.kvm import KvmHost
-from workbook.lib.errors import BadInput
+from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.pasted import Pasted
 from workbook.lib.explore.presets import PRESETS
 from workbook.lib.explore.settings import SETTINGS, Setting, SettingValue, requested, with_action, with_request
+from workbook.lib.explore.timeline import Problem
+from workbook.lib.notes import Note
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
-from workbook.tables.comparison import difference, differing
+from workbook.tables.comparison import differing
 from workbook.widgets.bokeh_figure import Displayed, Figure
-from workbook.widgets.change import Change
+from workbook.widgets.form import Event, Form, Item
 from workbook.widgets.styles import ALERT, styled
 
-from .control_panel import ControlPanel
-from .controls import Control, control_for, mark
+from .control_panel import ControlPanel, Settings, settings_items
 from .outcome_view import OutcomeView, Theme
-from .timeline_bar import TimelineBar
+from .paste_box import PasteBox
 
-__all__ = ("Explorer",)
+__all__ = ("Explorer", "Running")
 
 _BUTTONS: Final = (
     (
         "request",
-        "Send request again",
+        "Send request",
         "Send the requested size again; moving the slider afterwards sends another request",
     ),
     ("settle", "Guest follows", "The guest's driver plugs or unplugs until the request is met"),
-    ("unplug_all", "Guest unplugs all", "The guest's driver sends UNPLUG_ALL"),
+    ("unplug_all", "Unplug all", "The guest's driver sends UNPLUG_ALL"),
     ("reset", "Reboot", "A system reset: everything is unplugged, the usable region may shrink"),
     ("start_over", "Start over", "Discard all requests and everything the guest did"),
     ("undo", "Undo", "Revert the last change"),
     ("redo", "Redo", "Repeat the change that was reverted"),
 )
+_TRAVEL: Final = ("undo", "redo")
+_TOOLBAR_SETTINGS: Final = ("policy", "qemu")
 CHOOSE: Final = "choose a preset ..."
 MAX_UNDO: Final = 200
 MAX_REPR: Final = 140
 """Characters of an outcome in the explorer's `repr`; the whole refusal stands above the picture."""
+
+
+class Running(Protocol):
+    """A machine that stands for a running VM, such as `workbook.live.attach.attach` returns."""
+
+    @property
+    def scenario(self) -> Scenario:
+        """The VM as it started."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was assumed of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,9 @@ class Explorer(Displayed):
     here
         Reads what decides the cost of memslots on this host (`workbook.live.kvm.this_host`); None offers no button
         for it.
+    running
+        Reads a running VM, as ``lambda: attach("qmp.sock")`` does (`workbook.live.attach`); None offers no button for
+        it. The VM is only read: what is turned and pressed happens to the model.
     theme
         ``light`` or ``dark``.
     follow
@@ -86,92 +105,70 @@ class Explorer(Displayed):
         rules: RuleSet | str | None = None,
         compare: Scenario | str | None = None,
         here: Callable[[], KvmHost] | None = None,
+        running: Callable[[], Running] | None = None,
         theme: Theme = "light",
         follow: bool = True,
     ) -> None:
         self._own_rules = None if rules is None else get(rules)
-        self._here = here
+        self._here, self._running = here, running
         self._state = _State(self._taken(scenario, own=True), None if compare is None else self._taken(compare))
         self._past: list[_State] = []
         self._future: list[_State] = []
         self._sent = True
         self._dragged: tuple[str, str | None] | None = None
         self._undragged, self._again = self._state.scenario, True
-        self._arranged: bool | None = None
-        self._complaint = widgets.HTML()
-        self._theme = theme
-        self.view = OutcomeView(theme, apply=self._set)
-        self.other_view: OutcomeView | None = None
-        self.timeline = TimelineBar(self._scrubbed)
-        self._difference = styled(widgets.HTML(), "table")
-        self._titles = (widgets.HTML("<h3>A</h3>"), widgets.HTML("<h3>B</h3>"))
-        self._rules: Control = control_for(
-            SETTINGS["rules"], lambda name: self._turned(SETTINGS["rules"], name, None), self._complain
+        self._follow, self._cut = follow, True
+        self._complaint = styled(widgets.HTML(), "complaint")
+        self.view = OutcomeView(theme, apply=self._advised, moved=self._scrubbed)
+        self._choices = Settings(_TOOLBAR_SETTINGS)
+        self.toolbar = Form(self._tools(), self._on_tool, looks=["bar"])
+        presets = [CHOOSE, *(one.title for one in PRESETS.values())]
+        self.toolbar.show({}, {"preset": {"options": presets}})
+        self.paste = PasteBox(self._opened, self._unreadable, self._on_saved, more=self._readers(), did=self._on_tool)
+        self.paste.layout.display = "none"
+        self.panel = ControlPanel(
+            self._turned,
+            lambda one: self._guarded(lambda: self._set(one)),
+            self._on_tool,
+            self._complain,
+            flags=[_follow_item()],
+            more=[_cut_item()],
+            buttons=[_button(*one) for one in _BUTTONS if one[0] not in _TRAVEL],
         )
-        self._body = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
-        toolbar = self._toolbar()
-        actions = styled(widgets.Box([*self._actions(), self._as_here]), "buttons")
-        self._follow = widgets.Checkbox(
-            description="Guest follows",
-            value=follow,
-            indent=False,
-            layout=widgets.Layout(width="auto"),
-            tooltip="After every request the guest's driver plugs or unplugs until it is met",
+        self.panel.layout = widgets.Layout(flex="0 0 272px", width="272px", overflow="hidden")
+        right = widgets.VBox([self.view], layout=widgets.Layout(flex="1 1 400px", min_width="0", margin="0 0 0 14px"))
+        body = widgets.HBox(
+            [self.panel, right],
+            layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start", overflow="hidden"),
         )
-        self.panel = ControlPanel(self._turned, self._complain, below=[self._follow, actions])
-        super().__init__([toolbar, self._body, self._complaint, self.timeline])
+        super().__init__([self.toolbar, self.paste, self._complaint, body])
         styled(self, "")
         self._show()
 
-    def _toolbar(self) -> widgets.Widget:
-        self._preset = widgets.Dropdown(
-            options=[(CHOOSE, CHOOSE), *((one.title, name) for name, one in PRESETS.items())],
-            layout=widgets.Layout(width="190px"),
-            tooltip="Scenarios to start from",
-        )
-        self._preset.observe(self._on_preset, "value")
-        self.buttons = {
-            name: widgets.Button(description=label, tooltip=tip, layout=widgets.Layout(width="auto"))
-            for name, label, tip in _BUTTONS
+    def _tools(self) -> list[Item]:
+        preset = {
+            "name": "preset",
+            "kind": "choice",
+            "label": "Preset",
+            "help": "Scenarios to start from",
+            "bare": True,
         }
-        for name, button in self.buttons.items():
-            button.on_click(lambda _button, name=name: self._guarded(lambda: self.press(name)))
-        self._as_here = widgets.Button(
-            description="Take host settings from this machine",
-            tooltip="Sets TDP MMU, SMM and nested guests as KVM has them here",
-            layout=widgets.Layout(width="auto", display="" if self._here else "none"),
-        )
-        self._as_here.on_click(lambda _button: self._guarded(self._take_host))
-        self._compare = widgets.ToggleButton(
-            description="Compare",
-            value=self._state.other is not None,
-            tooltip="Keep this scenario as B and go on changing A; differing settings are marked",
-            layout=widgets.Layout(width="auto"),
-        )
-        self._compare.observe(self._on_compare, "value")
-        self._swap = widgets.Button(
-            description="Swap A and B",
-            tooltip="Exchange A and B; the controls always change A",
-            layout=widgets.Layout(width="auto", display="none"),
-        )
-        self._swap.on_click(lambda _button: self.swap())
-        self.saved = widgets.Text(
-            description="State",
-            continuous_update=False,
-            layout=widgets.Layout(flex="1 1 100px", min_width="0"),
-            style={"description_width": "40px"},
-            tooltip="The whole state as text: copy it, keep it, paste another one",
-        )
-        self.saved.observe(self._on_saved, "value")
-        rules = self._rules.widget
-        rules.layout.width = "190px"
-        rules.style.description_width = "56px"
-        travel = [self.buttons["undo"], self.buttons["redo"]]
-        row = [self._preset, rules, self._compare, self._swap, *travel, self.saved]
-        return widgets.HBox(row, layout=widgets.Layout(align_items="center"))
+        travel = [_button(*one) for one in _BUTTONS if one[0] in _TRAVEL]
+        return [
+            preset,
+            *settings_items(_TOOLBAR_SETTINGS, bare=True),
+            _button("compare", "Compare", "Keep this VM as B and go on changing A; differing settings are marked"),
+            _button("swap", "Swap", "Exchange A and B; the controls always change A"),
+            *travel,
+            _button("paste_box", "Paste or share ...", "Open a command line, XML, a manifest or a saved state"),
+        ]
 
-    def _actions(self) -> list[widgets.Button]:
-        return [one for name, one in self.buttons.items() if name not in ("undo", "redo")]
+    def _readers(self) -> tuple[Item, ...]:
+        here = _button(
+            "as_here", "Host settings of this machine", "Sets kernel, TDP MMU, SMM and nested as KVM has them"
+        )
+        running = _button("attach", "Read the running VM", "Opens the VM behind the monitor as it is now; only reads")
+        return (*([here] if self._here else []), *([running] if self._running else []))
 
     # -- the scenario ---------------------------------------------------------------------------------------------
 
@@ -195,6 +192,11 @@ class Explorer(Displayed):
         """The scenario, and the one beside it if there is one, each with the rule set that decides it."""
         shown = [one for one in (self._state.scenario, self._state.other) if one is not None]
         return tuple((one, self._rules_of(one)) for one in shown)
+
+    @property
+    def state(self) -> str:
+        """The scenario as text, which a new explorer opens; in a comparison A."""
+        return str(self.scenario.to_json())
 
     def turn(self, name: str, value: SettingValue, device: str | None = None) -> "Explorer":
         """Change a setting by name, as its control does; returns the explorer, so that a cell can end in it."""
@@ -228,8 +230,20 @@ class Explorer(Displayed):
             self._change(_State(self._state.other, self._state.scenario))
         return self
 
+    def compare(self, *, on: bool = True) -> "Explorer":
+        """Keep the scenario as B beside itself, or show A alone."""
+        if (self._state.other is None) == on:
+            self._change(replace(self._state, other=self.scenario if on else None))
+        return self
+
+    def open_text(self, text: str) -> "Explorer":
+        """Open a pasted text, as the paste box does, which says what it was taken for."""
+        self.paste.layout.display = ""
+        self.paste.read(text)
+        return self
+
     def _turned(self, setting: Setting[SettingValue], value: SettingValue, device: str | None) -> None:
-        self._guarded(lambda: self._turn(setting, value, device, follow=self._follow.value))
+        self._guarded(lambda: self._turn(setting, value, device, follow=self._follow))
 
     def _turn(
         self, setting: Setting[SettingValue], value: SettingValue, device: str | None, *, follow: bool = False
@@ -271,6 +285,9 @@ class Explorer(Displayed):
     def _complain(self, line: str) -> None:
         self._complaint.value = f"<div role='alert' style='{ALERT}'>{html.escape(line)}</div>"
 
+    def _advised(self, scenario: Scenario) -> None:
+        self._guarded(lambda: self._set(scenario))
+
     def _taken(self, given: Scenario | str, *, own: bool = False) -> Scenario:
         """Return the scenario of a preset, of a saved text, or as given, if its rule set is known."""
         scenario = _scenario_of(given)
@@ -286,74 +303,103 @@ class Explorer(Displayed):
             self._dragged = None
             self._show()
 
-    # -- controls of the toolbar ----------------------------------------------------------------------------------
+    # -- controls that are no settings ----------------------------------------------------------------------------
+
+    def _on_tool(self, name: str, event: Event) -> None:
+        self._guarded(lambda: self._do(name, event))
+
+    def _do(self, name: str, event: Event) -> None:
+        match name:
+            case "preset":
+                self._take_preset(event.get("at"))
+            case "policy" | "qemu":
+                self._turn(*self._choices.chosen(name, event), None)
+            case "compare":
+                self.compare(on=self._state.other is None)
+            case "swap":
+                self.swap()
+            case "paste_box":
+                hidden = self.paste.layout.display == "none"
+                self.paste.layout.display = "" if hidden else "none"
+                self._show_tools()
+            case "follow":
+                self._follow = bool(event.get("on"))
+                self._show_tools()
+            case "cut":
+                self._cut = bool(event.get("on"))
+                self.view.cut_unmapped(cut=self._cut)
+                self._show_tools()
+            case "as_here":
+                self._take_host()
+            case "attach":
+                self._attach()
+            case _:
+                self.press(name)
+
+    def _take_preset(self, at: object) -> None:
+        names = list(PRESETS)
+        if isinstance(at, int) and 0 < at <= len(names):
+            self._sent = True
+            self.view.notes = ()
+            self._set(self._taken(names[at - 1], own=True))
 
     def _take_host(self) -> None:
         assert self._here is not None
         host = self._here()
         self._set(replace(self.scenario, tdp_mmu=bool(host.tdp_mmu), smm=host.smm, nested=host.nested))
 
-    def _on_preset(self, change: Change[str]) -> None:
-        if change["new"] != CHOOSE:
-            self._sent = True
-            self._set(self._taken(change["new"], own=True))
-            self._preset.value = CHOOSE
+    def _attach(self) -> None:
+        assert self._running is not None
+        machine = self._running()
+        self._opened(Pasted(machine.scenario, "a running VM", machine.notes))
 
-    def _on_compare(self, change: Change[bool]) -> None:
-        other = self.scenario if change["new"] else None
-        if (self._state.other is None) != (other is None):
-            self._change(replace(self._state, other=other))
+    def _opened(self, pasted: Pasted) -> None:
+        self._sent = True
+        self.view.notes = pasted.notes
+        self._guarded(lambda: self._set(pasted.scenario))
 
-    def _on_saved(self, change: Change[str]) -> None:
-        if change["new"] != self.scenario.to_json():
+    def _unreadable(self, refusal: Refusal) -> None:
+        self._complaint.value = ""
+        self.view.show(Outcome.refused(Problem.of(refusal), self._rules_of(self.scenario)))
+
+    def _on_saved(self, text: str) -> None:
+        if text != self.state:
             self._sent = True
-            self._guarded(lambda: self._set(Scenario.from_json(change["new"])))
+            self._guarded(lambda: self._set(Scenario.from_json(text)))
 
     # -- what is shown --------------------------------------------------------------------------------------------
-
-    def _arrange(self) -> None:
-        """Put one picture beside the controls, or two."""
-        comparing = self._state.other is not None
-        self._compare.value = comparing
-        self._swap.layout.display = "" if comparing else "none"
-        if comparing == self._arranged:
-            return
-        self._arranged = comparing
-        for figure in self.figures_within():
-            # the pictures move, and so get new views
-            figure.refresh()
-        columns = [[self._titles[0], self.view], [self._titles[1], self.other_view]] if comparing else [[self.view]]
-        pictures = widgets.HBox(
-            [
-                widgets.VBox(one, layout=widgets.Layout(flex="1 1 420px", min_width="0", margin="0 8px 0 0"))
-                for one in columns
-            ],
-            layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%"),
-        )
-        right = [self._difference, pictures] if comparing else [pictures]
-        room = widgets.Layout(flex="1 1 400px", min_width="0", margin="0 0 0 14px")
-        self._body.children = (self.panel, widgets.VBox(right, layout=room))
 
     def _show(self) -> None:
         self._complaint.value = ""
         self._whole = self._outcome_of(self.scenario)
         self._other = None if self._state.other is None else self._outcome_of(self._state.other)
         # the picture first: it is what takes a page longest
-        self._draw(self._whole)
-        if self._other is not None:
-            self.other_view = self.other_view or OutcomeView(self._theme)
-            self.other_view.show(self._other)
-        self._arrange()
-        self.panel.show(self.scenario)
+        self.view.show(self._whole, other=self._other)
+        self._show_tools()
+
+    def _show_tools(self) -> None:
+        """Let all controls show what holds."""
         other = self._state.other
         differ = set() if other is None else {one.name for one in differing(self.scenario, other)}
-        self.panel.mark(differ)
-        mark(self._rules, differs="rules" in differ)
-        self._rules.show(self.scenario.rules)
-        self.saved.value = self.scenario.to_json()
-        self.buttons["undo"].disabled = not self._past
-        self.buttons["redo"].disabled = not self._future
-        self.timeline.show(self._whole.steps)
+        if "rules" in differ:
+            differ |= set(_TOOLBAR_SETTINGS)
+        self.panel.show_scenario(self.scenario, differ)
+        self.panel.show({"follow": {"on": self._follow}, "cut": {"on": self._cut}})
+        values, offers = self._choices.shown(self.scenario, lambda _setting: None, differ)
+        comparing = other is not None
+        self.toolbar.show(
+            {
+                **values,
+                "preset": {"at": 0},
+                "compare": {"pressed": comparing},
+                "swap": {"hidden": not comparing},
+                "undo": {"disabled": not self._past},
+                "redo": {"disabled": not self._future},
+                "paste_box": {"pressed": self.paste.layout.display != "none"},
+            },
+            offers or None,
+        )
+        self.paste.show_state(self.state)
 
     def _outcome_of(self, scenario: Scenario) -> Outcome:
         """Play a scenario: under the user's own rule set where it names that."""
@@ -364,19 +410,29 @@ class Explorer(Displayed):
         return own if own is not None and own.name == scenario.rules else get(scenario.rules)
 
     def _scrubbed(self, position: int) -> None:
-        self._draw(self._whole.after(position))
-
-    def _draw(self, outcome: Outcome) -> None:
-        self.view.show(outcome)
-        self._difference.value = "" if self._other is None else difference(outcome, self._other)._repr_html_()
+        self.view.show(self._whole.after(position), self._whole, self._other)
 
     def figures_within(self) -> tuple[Figure, ...]:
         """Return the figures of the picture, or of both."""
-        return tuple(one.figure for one in (self.view, self.other_view) if one is not None)
+        return tuple(self.view.figures_within())
 
     def __repr__(self) -> str:
         shown = [one.summary() for one in (self.outcome, self._other) if one is not None]
         return f"Explorer({' | B: '.join(shorten(one, MAX_REPR, placeholder=' ...') for one in shown)})"
+
+
+def _button(name: str, label: str, help_text: str) -> Item:
+    return {"kind": "button", "name": name, "label": label, "help": help_text}
+
+
+def _follow_item() -> Item:
+    text = "after every request the guest's driver plugs or unplugs until it is met"
+    return {"kind": "flag", "name": "follow", "label": "guest follows", "help": text}
+
+
+def _cut_item() -> Item:
+    text = "the map is to scale otherwise, and a few mapped memslots of a large device are narrow"
+    return {"kind": "flag", "name": "cut", "label": "shorten unmapped runs", "help": text}
 
 
 def _scenario_of(given: Scenario | str) -> Scenario:

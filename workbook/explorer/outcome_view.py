@@ -1,35 +1,58 @@
-"""The picture of one outcome: charts, the reason, and QEMU's texts."""
+"""The picture of one outcome, or of two: tiles, verdict, charts, timeline, and a drawer with the reason and texts."""
 
 import html
 import shlex
-from collections.abc import Callable, Sequence
-from typing import Final, Literal
-from urllib.parse import quote
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final, Literal
 
 import ipywidgets as widgets
 
 from workbook.charts import DecisionTrace, OutcomeCharts
-from workbook.columns.listener_events import events_in_words
+from workbook.charts.comparison import ComparisonCharts
 from workbook.lib.explore.advice import Advice, advise, binding
 from workbook.lib.explore.outcome import Outcome
-from workbook.lib.explore.slot_table import slot_csv
 from workbook.lib.scenario import Scenario
-from workbook.lib.size import format_size
-from workbook.lib.trace import binding_step
+from workbook.tables.comparison import difference
 from workbook.widgets.bokeh_figure import Figure
-from workbook.widgets.change import Change
+from workbook.widgets.form import Event, Form
 from workbook.widgets.styles import style_sheet, styled
 
-__all__ = ("OutcomeView",)
+from .outcome_text import (
+    deciding_line,
+    events,
+    links,
+    notes_list,
+    preformatted,
+    steps_table,
+    tiles,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from workbook.lib.notes import Note
+
+__all__ = ("TABS", "OutcomeView", "Theme")
 
 Theme = Literal["light", "dark"]
-_TABS: Final = ("Why", "Events", "info mtree", "info mtree -f", "Command line", "libvirt XML", "Numbers", "Save")
-MAX_LINES: Final = 300
-"""Lines of a text that are shown; a 1,024-slot tree is long and its middle is seldom read."""
+TABS: Final = (
+    "Why",
+    "Difference",
+    "Steps",
+    "Events",
+    "Notes",
+    "info mtree",
+    "info mtree -f",
+    "Command line",
+    "libvirt XML",
+    "Numbers",
+    "Save",
+)
+MOST_ADVICE: Final = 6
+"""Pieces of advice that are shown at once."""
 
 
 class OutcomeView(widgets.VBox):
-    """Shows an `Outcome`; figures are built once and get new data.
+    """Shows an `Outcome`, or two; figures are built once and get new data.
 
     Parameters
     ----------
@@ -37,189 +60,222 @@ class OutcomeView(widgets.VBox):
         ``light`` or ``dark``.
     apply
         Called with the scenario of a piece of advice that the user takes; None offers no advice.
+    moved
+        Called with the number of actions to show, when the timeline moves.
+
+    Attributes
+    ----------
+    outcome, other
+        What is shown; `other` is B of a comparison.
+    notes
+        Of the text that the VM was read from.
     """
 
-    def __init__(self, theme: Theme = "light", *, apply: Callable[[Scenario], None] | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme = "light",
+        *,
+        apply: Callable[[Scenario], None] | None = None,
+        moved: Callable[[int], None] = lambda _position: None,
+    ) -> None:
         self.outcome: Outcome | None = None
-        self._apply = apply
+        self.other: Outcome | None = None
+        self.notes: tuple[Note, ...] = ()
+        self._apply, self._moved, self._theme = apply, moved, theme
+        self._whole: Outcome | None = None
         self._last: Outcome | None = None
-        self._binds = styled(widgets.HTML(), "decides")
-        self._advice = styled(widgets.HBox(), "advice")
+        self._tab = 0
+        self.found: tuple[Advice, ...] = ()
         self.charts = OutcomeCharts(theme=theme, compact=True)
         self.charts.memory_map.cut_unmapped = True
+        self.compared_charts: ComparisonCharts | None = None
+        self.compared_figure: Figure | None = None
         self.trace = DecisionTrace(theme=theme)
         self._notice = styled(widgets.HTML(), "verdict")
         self._summary = styled(widgets.HTML(), "tiles")
-        self._texts = {name: widgets.HTML() for name in _TABS}
-        self._tabs = styled(widgets.Tab(children=list(self._texts.values()), titles=list(self._texts)), "tabs")
-        self._tabs.observe(self._show_tab, "selected_index")
-        self._cut = widgets.Checkbox(
-            description="Shorten unmapped runs",
-            value=True,
-            indent=False,
-            layout=widgets.Layout(width="auto"),
-            tooltip="The map is to scale otherwise, and a few mapped memslots of a large device are narrow",
+        self._text = styled(widgets.HTML(), "table")
+        advice = [
+            {"kind": "button", "name": str(number), "label": "", "help": "Apply this change"}
+            for number in range(MOST_ADVICE)
+        ]
+        self.advice = Form(advice, self._take, looks=["bar", "advice"])
+        tabs = {"kind": "tabs", "name": "tab", "label": "Texts", "options": list(TABS)}
+        self.tabs = Form([tabs], self._on_tab)
+        step = {
+            "kind": "player",
+            "name": "step",
+            "label": "Step",
+            "help": "The step shown; Home and End go to its ends",
+        }
+        self.timeline = Form([step], self._on_step)
+        self.figure = self._figure(self.charts.root)
+        self._pictures = widgets.VBox(
+            [self.figure, self.timeline], layout=widgets.Layout(flex="1 1 540px", min_width="0")
         )
-        self._cut.observe(self._on_cut, "value")
-        self.figure = Figure(self.charts.root, page=self.charts.memory_map.theme.page)
-        self.figure.layout.width = "100%"
-        self.figure.add_class("memslots-picture-Memory_map,_cost_and_slot_budget")
+        drawer = widgets.VBox([self.tabs, self._text], layout=widgets.Layout(flex="1 1 400px", min_width="0"))
+        below = widgets.Box(
+            [self._pictures, drawer],
+            layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start", width="100%"),
+        )
         super().__init__(
-            [style_sheet(), self._summary, self._notice, self._advice, self.figure, self._binds, self._tabs, self._cut],
+            [style_sheet(), self._summary, self._notice, self.advice, below],
             layout=widgets.Layout(width="100%", min_width="0"),
         )
         styled(self, "")
 
-    def show(self, outcome: Outcome) -> None:
-        """Show another outcome."""
-        self.outcome = outcome
-        # the charts first: every other message makes the page paint something before them
-        # where QEMU does not start, the last picture stays, greyed
-        drawn = outcome if outcome.layout or self._last is None else self._last
-        self._last = outcome if outcome.layout else self._last
-        with self.figure.held():
-            self.charts.update(drawn)
-        if drawn is outcome:
-            self.figure.remove_class("memslots-stale")
-        else:
-            self.figure.add_class("memslots-stale")
-        self._notice.value = _notice(outcome)
-        self._summary.value = tiles(outcome)
-        self._binds.value = _deciding_line(outcome)
-        self._advise(outcome)
-        self._show_tab(None)
+    def _figure(self, root: object) -> Figure:
+        figure = Figure(root, page=self.charts.memory_map.theme.page)
+        figure.layout.width = "100%"
+        figure.add_class("memslots-picture-Memory_map,_cost_and_slot_budget")
+        return figure
 
-    def _on_cut(self, change: Change[bool]) -> None:
-        self.charts.memory_map.cut_unmapped = change["new"]
+    def show(self, outcome: Outcome, whole: Outcome | None = None, other: Outcome | None = None) -> None:
+        """Show another outcome.
+
+        Parameters
+        ----------
+        whole
+            All of what happens, where `outcome` is a moment of it.
+        other
+            The outcome beside it.
+        """
+        self.outcome, self._whole, self.other = outcome, whole or outcome, other
+        self._draw()
+        name_a, name_b = ("A", "B") if other else ("", "")
+        self._summary.value = tiles(outcome, name_a) + (tiles(other, name_b) if other else "")
+        self._summary.layout.height = "92px" if other else "48px"
+        said = [verdict(outcome, name_a), verdict(other, name_b) if other else ""]
+        self._advise(outcome)
+        binds = binding(self.found)
+        decides = f"<b>Limited by:</b> {html.escape(binds)}" if binds else deciding_line(outcome)
+        self._notice.value = f"{''.join(said)}<div class='decides'>{decides}</div>"
+        steps = self._whole.steps
+        position = max(len(outcome.steps) - 1, 0)
+        titles = [f"{number} of {len(steps) - 1}: {one.title}" for number, one in enumerate(steps)]
+        if self.timeline.offers.get("step") != {"texts": titles}:
+            self.timeline.show({"step": {"at": position}}, {"step": {"texts": titles}})
+        else:
+            self.timeline.show({"step": {"at": position}})
+        self._show_tab()
+
+    @property
+    def position(self) -> int:
+        """Number of actions that are shown."""
+        return max(len(self.outcome.steps) - 1, 0) if self.outcome else 0
+
+    def move(self, position: int) -> None:
+        """Go to a step, as the timeline does."""
+        self._moved(position)
+
+    def cut_unmapped(self, *, cut: bool) -> None:
+        """Shorten long runs of memslots that are not mapped, or draw them to scale."""
+        self.charts.memory_map.cut_unmapped = cut
+        if self.compared_charts:
+            self.compared_charts.a.cut_unmapped = cut
         if self.outcome is not None:
-            with self.figure.held():
-                self.charts.update(self._last or self.outcome)
+            self._draw()
+
+    def _draw(self) -> None:
+        """Draw first: every other message makes the page paint something before the charts."""
+        assert self.outcome is not None
+        # where QEMU does not start, the last picture stays, greyed
+        drawn = self.outcome if self.outcome.layout or self._last is None else self._last
+        self._last = self.outcome if self.outcome.layout else self._last
+        if self.other is not None:
+            if self.compared_charts is None:
+                self.compared_charts = ComparisonCharts(theme=self._theme)
+                self.compared_charts.update(drawn, self.other)
+                self.compared_figure = self._figure(self.compared_charts.root)
+                self._pictures.children = (self.figure, self.compared_figure, self.timeline)
+            figure = self.compared_figure
+            assert figure is not None
+            with figure.held():
+                self.compared_charts.update(drawn, self.other)
+        else:
+            figure = self.figure
+            with figure.held():
+                self.charts.update(drawn, self._whole if drawn is self.outcome else drawn)
+        if drawn is self.outcome:
+            figure.remove_class("memslots-stale")
+        else:
+            figure.add_class("memslots-stale")
+        for one in (self.figure, self.compared_figure):
+            if one is not None:
+                one.layout.display = "" if one is figure else "none"
 
     def _advise(self, outcome: Outcome) -> None:
         """Offer changes that help, each a button that makes it."""
-        if self._apply is None:
-            return
-        found = advise(outcome)
-        if binds := binding(found):
-            self._binds.value = f"<b>Limited by:</b> {html.escape(binds)}"
-        self._advice.children = [self._button(one) for one in found]
+        self.found = () if self._apply is None else tuple(advise(outcome))[:MOST_ADVICE]
+        values: dict[str, dict[str, object]] = {str(number): {"hidden": True} for number in range(MOST_ADVICE)}
+        for number, one in enumerate(self.found):
+            values[str(number)] = {"label": f"Try: {one.text}"}
+        if self.advice.values != values:
+            self.advice.show(values)
 
-    def _button(self, advice: Advice) -> widgets.Button:
-        button = widgets.Button(
-            description=f"Try: {advice.text}", layout=widgets.Layout(width="auto"), tooltip="Apply this change"
-        )
-        apply = self._apply
-        assert apply is not None
-        button.on_click(lambda _button: apply(advice.scenario))
-        return button
+    def _take(self, name: str, _event: Event) -> None:
+        if self._apply is not None and int(name) < len(self.found):
+            self._apply(self.found[int(name)].scenario)
 
-    def _show_tab(self, _change: object) -> None:
-        """Fill the visible tab only: filling hidden ones would only take time."""
-        if self.outcome is None:
-            return
-        name = list(self._texts)[self._tabs.selected_index or 0]
-        self._texts[name].value = self._tab(name, self.outcome)
+    def _on_step(self, _name: str, event: Event) -> None:
+        at = event.get("at")
+        if isinstance(at, int):
+            self._moved(at)
 
-    def _tab(self, name: str, outcome: Outcome) -> str:
-        if name == "Why":
-            devices = outcome.layout.devices if outcome.layout else ()
-            decisions = [self.trace.html(one.decision, title=one.id) for one in devices if one.type == "virtio-mem"]
-            refused = self.trace.reason(outcome.problem.reason) if outcome.problem else ""
-            return refused + "".join(decisions) or _text(["No decision was made: see the message above."])
-        if name == "Events":
-            return _text(_events(outcome))
-        if name == "info mtree":
-            return _text(outcome.info_mtree.splitlines())
-        if name == "info mtree -f":
-            return _text(outcome.info_mtree_flat.splitlines())
-        if name == "Command line":
-            return _text([shlex.join(outcome.command_line)], wrap=True)
-        if name == "libvirt XML":
-            return _text(outcome.domain_xml.splitlines())
-        if name == "Save":
-            return _links(outcome)
-        return _text(self.charts.describe().splitlines(), wrap=True)
+    def _on_tab(self, _name: str, event: Event) -> None:
+        at = event.get("at")
+        if isinstance(at, int) and 0 <= at < len(TABS):
+            self.open_tab(TABS[at])
 
+    def open_tab(self, name: str) -> None:
+        """Open a tab of the drawer."""
+        self._tab = TABS.index(name)
+        self._show_tab()
 
-def tiles(outcome: Outcome) -> str:
-    """Return the numbers that matter most, each as a tile: its value, its name, and what it compares with."""
-    if outcome.layout is None:
-        shown = [("-", "memslots mapped", "QEMU does not start")]
-    else:
-        whole, now = outcome.single_cost.total, outcome.cost.total
-        saved = f"{100 * (now - whole) / whole:+.0f} % of {format_size(whole, digits=1)}" if whole else "nothing"
-        kvm = next((one for one in outcome.layout.consumers if one.limit is not None), None)
-        room = "" if kvm is None or kvm.free is None else f"{kvm.free:,} of {kvm.limit:,} free"
-        shown = [
-            (f"{outcome.used:,} of {outcome.promised:,}", "memslots mapped", room),
-            (format_size(outcome.plugged, digits=2), "plugged", ""),
-            (format_size(outcome.exposed, digits=2), "exposed", "mapped, not plugged"),
-            (format_size(now, digits=1), "KVM metadata", saved),
-        ]
-    return "".join(
-        f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span><small>{html.escape(note)}</small></div>"
-        for value, name, note in shown
-    )
+    @property
+    def text(self) -> str:
+        """HTML of the open tab."""
+        return str(self._text.value)
 
+    def _show_tab(self) -> None:
+        """Fill the open tab only: filling others would only take time."""
+        if self.tabs.values.get("tab") != {"at": self._tab}:
+            self.tabs.show({"tab": {"at": self._tab}})
+        if self.outcome is not None:
+            self._text.value = self._tab_text(TABS[self._tab], self.outcome)
 
-def _deciding_line(outcome: Outcome) -> str:
-    """Return the step that decided on the first device's memslots, or the last number that led to a refusal."""
-    reason = outcome.problem.reason if outcome.problem else ()
-    if reason:
-        return f"<b>Refused because:</b> {html.escape(str(reason[-1]))}"
-    for one in outcome.layout.devices if outcome.layout else ():
-        if one.type == "virtio-mem" and (index := binding_step(one.decision.trace)) is not None:
-            return f"<b>Decided by:</b> {html.escape(str(one.decision.trace[index]))}"
-    return "<b>Decided by:</b> no rule: the memory is mapped as one memslot"
+    def _tab_text(self, name: str, outcome: Outcome) -> str:
+        match name:
+            case "Why":
+                return self._why(outcome)
+            case "Difference":
+                if self.other is None:
+                    return preformatted(["Nothing to compare with: Compare keeps this VM as B."])
+                return str(difference(outcome, self.other)._repr_html_())
+            case "Steps":
+                return steps_table(self._whole.steps if self._whole else (), self.position)
+            case "Events":
+                return events(outcome)
+            case "Notes":
+                return notes_list(self.notes) or preformatted(["No note: the VM was not read from a text."])
+            case "info mtree":
+                return preformatted(outcome.info_mtree.splitlines())
+            case "info mtree -f":
+                return preformatted(outcome.info_mtree_flat.splitlines())
+            case "Command line":
+                return preformatted([shlex.join(outcome.command_line)], wrap=True)
+            case "libvirt XML":
+                return preformatted(outcome.domain_xml.splitlines())
+            case "Save":
+                return links(outcome)
+        charts = self.charts if self.other is None or self.compared_charts is None else self.compared_charts
+        return preformatted(charts.describe().splitlines(), wrap=True)
 
+    def _why(self, outcome: Outcome) -> str:
+        devices = outcome.layout.devices if outcome.layout else ()
+        decisions = [self.trace.html(one.decision, title=one.id) for one in devices if one.type == "virtio-mem"]
+        refused = self.trace.reason(outcome.problem.reason) if outcome.problem else ""
+        return refused + "".join(decisions) or preformatted(["No decision was made: see the message above."])
 
-def _notice(outcome: Outcome) -> str:
-    """Return the refusal or the warnings, as an alert that screen readers announce."""
-    if outcome.problem:
-        who = "QEMU refuses" if outcome.problem.by_qemu else "Invalid scenario"
-        advice = f"<br><b>What to do:</b> {html.escape(outcome.problem.advice)}" if outcome.problem.advice else ""
-        return _box("#b3261e", f"<b>{who}:</b> {html.escape(outcome.problem.message)}{advice}")
-    warnings = outcome.layout.warnings if outcome.layout else ()
-    return _box("#8a6100", "<br>".join(html.escape(one) for one in warnings)) if warnings else ""
-
-
-def _events(outcome: Outcome) -> list[str]:
-    """Return what memory listeners (KVM, vhost) were told by the last action."""
-    if not outcome.steps:
-        return ["QEMU does not start: no listener callbacks."]
-    step = outcome.steps[-1]
-    changes = step.before.changes(step.layout) if step.before else ()
-    return [f"{step.title}:", *events_in_words(changes).splitlines()]
-
-
-def _box(colour: str, content: str) -> str:
-    style = f"border-left:4px solid {colour};padding:4px 10px;margin:4px 0;line-height:1.4"
-    return f"<div role='alert' style='{style}'>{content}</div>"
-
-
-def _links(outcome: Outcome) -> str:
-    """Return links that save files: nothing leaves the page."""
-    files = {
-        "memslots.csv": slot_csv(outcome.layout) if outcome.layout else "",
-        "vm.sh": shlex.join(outcome.command_line) + "\n",
-        "vm.xml": outcome.domain_xml,
-        "scenario.json": outcome.scenario.to_json() + "\n",
-    }
-    items = [
-        f"<li><a download='{name}' href='data:text/plain;charset=utf-8,{quote(text)}'>{name}</a></li>"
-        for name, text in files.items()
-    ]
-    notes = (
-        "Command line and domain describe the VM at its start; scenario.json also has the actions since.",
-        "Pictures: use the PNG and SVG buttons of each chart.",
-    )
-    return f"<ul>{''.join(items)}</ul>{''.join(f'<p>{note}</p>' for note in notes)}"
-
-
-def _text(lines: Sequence[str], *, wrap: bool = False) -> str:
-    shown = list(lines)
-    if len(shown) > MAX_LINES:
-        shown = [*shown[: MAX_LINES - 1], f"... {len(lines) - MAX_LINES + 1} more lines"]
-    breaks = "white-space:pre-wrap;overflow-wrap:anywhere" if wrap else "white-space:pre"
-    style = f"max-height:320px;overflow:auto;line-height:1.35;margin:0;word-break:normal;{breaks}"
-    return f"<pre tabindex='0' style='{style}'>{html.escape(chr(10).join(shown)) or 'nothing'}</pre>"
+    def figures_within(self) -> Iterable[Figure]:
+        """Return the figures."""
+        return tuple(one for one in (self.figure, self.compared_figure) if one is not None)

@@ -19,29 +19,19 @@ _CSS: Final = r"""
 .memslots-table th:first-child, .memslots-table td:first-child { white-space: nowrap; }
 .memslots-table tbody tr { border-top: 1px solid var(--jp-border-color2, #e0e0e0); }
 .memslots-table tr[aria-current] { font-weight: 600; background: var(--jp-layout-color2, #eee); }
-.memslots-differs .widget-label, .memslots-differs.widget-checkbox label {
-    color: var(--jp-brand-color1, #0072b2); }
-.memslots-differs .widget-label::before, .memslots-differs.widget-checkbox label span::before { content: "\2260\00a0"; }
-.memslots-advice { min-height: 32px; height: 32px; overflow: auto hidden; flex-wrap: nowrap; }
-.memslots-advice button { flex: 0 0 auto; height: 26px; white-space: nowrap; padding: 2px 10px; }
-.memslots-verdict { height: 40px; overflow: auto; }
-.memslots-decides { height: 24px; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
-.memslots-tiles { height: 54px; overflow: hidden; }
-.memslots-tiles .widget-html-content { display: flex; justify-content: space-between; gap: 14px; line-height: 1.25; }
+.memslots-verdict { height: 42px; overflow: auto; }
+.memslots-verdict .widget-html-content { line-height: 1.3; }
+.memslots-complaint .widget-html-content:empty { display: none; }
+.memslots-pasted { max-height: 132px; overflow: auto; }
+.memslots .notes { margin: 0; padding-left: 16px; line-height: 1.3; }
+.memslots-tiles { overflow: hidden; }
+.memslots-tiles .row { display: flex; justify-content: space-between; gap: 14px; line-height: 1.2; height: 46px; }
 .memslots-tiles :is(b, span, small) { display: block; white-space: nowrap; font-size: 11px; }
+.memslots-tiles .row > div { flex: 1 1 0; min-width: 0; overflow: hidden; }
+.memslots-tiles .row > .side { flex: 0 0 18px; }
 .memslots-tiles div > b { font-size: 16px; font-variant-numeric: tabular-nums; }
 .memslots-tiles small { color: var(--jp-ui-font-color2, #555); }
 .memslots-stale { opacity: .35; filter: grayscale(1); }
-.memslots-slider { position: relative; height: 50px; overflow: hidden; }
-.memslots-slider > .widget-slider { display: block; flex: 1 1 100%; width: 100% !important; height: 50px; margin: 0; }
-.memslots-slider > .widget-slider > .widget-label { display: block; width: auto; text-align: left; height: 24px; }
-.memslots-slider > .widget-slider .slider-container { margin: 2px 12px 0; height: 22px; }
-.memslots-slider > .widget-text { position: absolute; right: 0; top: 0; height: 24px; margin: 0; }
-.memslots-slider > .widget-text input { height: 22px; text-align: right; }
-.memslots-buttons { flex-flow: row wrap; }
-.memslots-tabs > .lm-TabBar, .memslots-tabs > .lm-TabBar > .lm-TabBar-content { overflow: visible; flex-wrap: wrap; }
-.memslots-tabs > .lm-TabBar .lm-TabBar-tab.lm-TabBar-tab { flex: 0 0 auto; min-width: 0; }
-.memslots-tabs .lm-TabBar-tabLabel.lm-TabBar-tabLabel { overflow: visible; text-overflow: clip; }
 .memslots :is(button, select, input, input[type], pre, a, summary, .noUi-handle, .lm-TabBar-tab):focus-visible {
     outline: 2px solid var(--jp-brand-color1, #0072b2) !important; outline-offset: 1px; }
 """

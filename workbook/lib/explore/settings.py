@@ -544,7 +544,7 @@ _ALL: Final = (
         policy_of,
         with_policy,
         choices=(
-            (f"{QEMU_POLICY}: dynamic-memslots", QEMU_POLICY),
+            (QEMU_POLICY, QEMU_POLICY),
             *((name, name) for name in RULE_SETS if not name.startswith("qemu-")),
         ),
         group="toolbar",

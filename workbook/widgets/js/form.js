@@ -60,13 +60,15 @@ const KINDS = {
     for (const name of ["pointerup", "pointercancel", "blur"])
       range.addEventListener(name, () => { dragged = false; setTimeout(show, 0) })
     range.addEventListener("input", () => { tell(); say({at: Number(range.value)}, {replaces: true}) })
-    field.addEventListener("change", () => say({text: field.value}))
+    let typing = false
+    field.addEventListener("input", () => { typing = true })
+    field.addEventListener("change", () => { typing = false; say({text: field.value}) })
     const show = () => {
       if (dragged || root.waits?.()) return
-      range.max = texts.length - 1
+      range.max = Math.max(texts.length - 1, 0)
       range.value = value.at ?? 0
-      if (document.activeElement !== field || value.text !== undefined) field.value = value.text ?? ""
-      range.setAttribute("aria-valuetext", field.value)
+      if (!typing) field.value = value.text ?? ""
+      range.setAttribute("aria-valuetext", value.text ?? "")
     }
     return {root, show(now, offer) {
       value = now
@@ -74,7 +76,7 @@ const KINDS = {
         texts = offer.texts
         const last = Math.max(texts.length - 1, 1)
         marks.replaceChildren(...offer.marks.map(([at, text]) => {
-          const mark = made("span", {textContent: text})
+          const mark = made("span", {textContent: text, className: at === 0 ? "first" : at === last ? "last" : ""})
           mark.style.left = `calc(8px + (100% - 16px) * ${at / last})`
           return mark
         }))
@@ -120,10 +122,12 @@ const KINDS = {
     if (item.rows) field.rows = item.rows
     const root = made("div", {className: item.kind === "area" ? "area" : "text"},
       made("label", {htmlFor: id, textContent: item.label}), field)
-    field.addEventListener("change", () => say({text: field.value}))
-    return {root, field, show(now) {
+    let typing = false
+    field.addEventListener("input", () => { typing = true })
+    field.addEventListener("change", () => { typing = false; say({text: field.value}) })
+    return {root, show(now) {
       field.disabled = Boolean(now.disabled)
-      if (now.text !== undefined && field.value !== now.text) field.value = now.text
+      if (!typing && now.text !== undefined && field.value !== now.text) field.value = now.text
     }}
   },
 
@@ -202,8 +206,9 @@ const KINDS = {
       return button
     })
     const names = made("datalist", {id: freshId()}, ...item.known.map((one) => made("option", {value: one})))
+    const asks = made("div", {className: "asks"})
     const root = made("div", {className: "order"},
-      made("div", {className: "head"}, made("b", {textContent: item.label}), ...add), body, names)
+      made("div", {className: "head"}, made("b", {textContent: item.label}), ...add), body, asks, names)
     let shown = ""
     const small = (text, help, handler, disabled = false) => {
       const button = made("button", {type: "button", textContent: text, title: help, ariaLabel: help, disabled})
@@ -214,6 +219,7 @@ const KINDS = {
       const text = JSON.stringify(now)
       if (text === shown) return
       shown = text
+      asks.textContent = now.asks
       const focused = body.contains(document.activeElement) ? document.activeElement.ariaLabel : null
       body.replaceChildren(...now.rows.map((row, at) => {
         const line = made("div", {className: "row", aria: {role: "listitem"}, title: row.title})
