@@ -113,13 +113,16 @@ def check(explorer: Explorer) -> None:
     fresh = Outcome.of(explorer.scenario)
     assert explorer.outcome.summary() == fresh.summary()
     assert value(explorer, "state")["text"] == explorer.scenario.to_json()
-    memory_map = explorer.view.charts.memory_map
+    view = explorer.view
+    comparing = view.other is not None and view.compared_charts is not None
+    memory_map = view.compared_charts.memory_map if comparing else view.charts.memory_map
+    figure = view.compared_figure if comparing else view.figure
     drawn = memory_map.sources["slots"].data
     # a surplus slot of the RFC lies behind the device's end; where QEMU does not start, the last map stays, greyed
     if fresh.layout:
         devices = fresh.layout.devices
         assert len(drawn["left"]) == sum(slot.offset < one.size for one in devices for slot in one.memslots())
-        assert "memslots-stale" not in explorer.view.figure._dom_classes
+        assert "memslots-stale" not in figure._dom_classes
     assert ("role='alert'" in explorer.view._notice.value) >= (fresh.problem is not None)
     for name, setting in SETTINGS.items():
         if setting.group == "hidden":

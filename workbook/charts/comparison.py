@@ -11,6 +11,7 @@ from bokeh.models import Column, ColumnDataSource, FixedTicker, Quad, Range1d, R
 from workbook.columns.broken_axis import BrokenAxis
 from workbook.columns.memory_map import axis_of, hex_range
 from workbook.columns.theme import NORMAL, Look, Theme, ThemeName, theme_of
+from workbook.lib.cost.parts import Cost
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.machine.snapshot import Layout
 from workbook.lib.size import shown_size
@@ -149,7 +150,7 @@ class ComparisonCharts:
         self.budget = SlotBudget(theme=theme, height=150, compact=True)
 
     @property
-    def by_name(self) -> dict[str, Any]:
+    def by_name(self) -> dict[str, MemoryMap | MergedMap | OverheadBars | SlotBudget]:
         """The charts by a short name."""
         return {"a": self.a, "b": self.b, "merged": self.merged, "overhead": self.overhead, "budget": self.budget}
 
@@ -194,7 +195,7 @@ class ComparisonCharts:
         return "\n".join(one.describe() for one in self.by_name.values())
 
 
-def _costs(a: Outcome, b: Outcome) -> list[tuple[str, Any]]:
+def _costs(a: Outcome, b: Outcome) -> list[tuple[str, Cost]]:
     """Return the bars: A and B, and what one memslot for everything would cost each; once where it is the same."""
     bars = [(f"A: {a.rules.name}", a.cost), (f"B: {b.rules.name}", b.cost)]
     if a.single_cost.total == b.single_cost.total:

@@ -1,6 +1,6 @@
 """What happened, step by step: memslots, plugged and exposed bytes and metadata as lines, listener events as marks."""
 
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 from bokeh.models import Column, ColumnDataSource, FixedTicker, Range1d, Scatter, Text
 from bokeh.models.annotations import Span
@@ -18,6 +18,7 @@ __all__ = ("StepsChart", "step_columns")
 
 LANES: Final = ("memslots", "plugged", "exposed", "metadata")
 """From top to bottom, the last one at y = 0; below it the events."""
+Columns: TypeAlias = dict[str, list[str] | list[int] | list[float] | list[str | float]]
 TITLE: Final = "Over the steps"
 NO_STEPS: Final = "QEMU does not start: no step."
 _HEIGHT: Final = 0.78
@@ -31,11 +32,11 @@ def _values(outcome: Outcome) -> list[tuple[int, int, int, int]]:
     return [(one.used, one.plugged, one.exposed, one.cost.total) for one in after]
 
 
-def step_columns(outcome: Outcome) -> dict[str, list[Any]]:
+def step_columns(outcome: Outcome) -> Columns:
     """Return one row per step: a place in each lane, texts, and how many region_add and region_del there were."""
     values = _values(outcome)
     most = [max((one[lane] for one in values), default=0) for lane in range(len(LANES))]
-    columns: dict[str, list[Any]] = {"step": list(range(len(values)))}
+    columns: Columns = {"step": list(range(len(values)))}
     for lane, name in enumerate(LANES):
         base = len(LANES) - 1 - lane
         columns[name] = [base + _HEIGHT * one[lane] / (most[lane] or 1) for one in values]
@@ -77,7 +78,7 @@ class StepsChart:
     def __init__(self, *, height: int = 118, theme: ThemeName | Theme = "light") -> None:
         self.theme = theme_of(theme)
         self._outcome: Outcome | None = None
-        empty: dict[str, list[Any]] = {"step": [], "title": [], "events": []}
+        empty: Columns = {"step": [], "title": [], "events": []}
         for name in LANES:
             empty |= {name: [], f"{name}_text": []}
         self.source = ColumnDataSource(empty)
@@ -132,7 +133,7 @@ class StepsChart:
         """Say in a saved picture what it is of: settings and verdict."""
         self._heading.describe(details)
 
-    def _marks(self, outcome: Outcome) -> dict[str, list[Any]]:
+    def _marks(self, outcome: Outcome) -> Columns:
         rows = [
             (number, _EVENTS, marker, self.theme.look(role).fill, format_size(size))
             for number, one in enumerate(outcome.steps)
@@ -140,9 +141,9 @@ class StepsChart:
             if size
         ]
         names = ("x", "y", "marker", "color", "text")
-        return {name: [row[at] for row in rows] for at, name in enumerate(names)}
+        return {name: list[str | float](row[at] for row in rows) for at, name in enumerate(names)}
 
-    def _numbers(self, position: int) -> dict[str, list[Any]]:
+    def _numbers(self, position: int) -> Columns:
         """Return the numbers of the step that is shown, behind the lines."""
         if not self.source.data["step"]:
             return {"x": [], "y": [], "text": []}
