@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from workbook.lib.errors import ReasonStep, WorkbookError
 from workbook.lib.explore.advice import Advice, binding
@@ -12,7 +12,7 @@ from workbook.lib.scenario import Dimm, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size
 from workbook.lib.trace import DIRECT, binding_step
 
-from .templates import macros
+from .templates import render_macro
 
 __all__ = (
     "COMPARED",
@@ -30,8 +30,8 @@ COMPARED: Final = ("first device", "mapped", "promised", "KVM metadata", "QEMU s
 """Columns of the comparison of rule sets; the rule set's name stands in front."""
 
 
-def _fragments() -> Any:
-    return macros("outcome.html.j2")
+def _fragment(name: str, **values: object) -> str:
+    return render_macro("outcome.html.j2", name, **values)
 
 
 def vm_in_words(scenario: Scenario) -> str:
@@ -82,7 +82,7 @@ def numbers(outcome: Outcome) -> str:
     """Return the numbers that matter most, as the rows of a description list."""
     layout = outcome.layout
     if layout is None:
-        return str(_fragments().numbers(()))
+        return _fragment("numbers", rows=())
     devices = [one for one in layout.devices if one.type == "virtio-mem"]
     plugged, asked = (sum(getattr(one, name) for one in devices) for name in ("plugged_size", "requested_size"))
     usable = sum(one.usable_region_size for one in devices)
@@ -90,10 +90,10 @@ def numbers(outcome: Outcome) -> str:
     rows = (
         ("memslots mapped", f"{outcome.used:,}", f"of {outcome.promised:,}, each {sizes}"),
         ("plugged", _size(plugged), f"{_size(asked)} requested, {_size(usable)} usable"),
-        ("exposed", _size(outcome.exposed), "mapped into the guest and not plugged"),
+        ("exposed", _size(outcome.exposed), "mapped, not plugged"),
         ("KVM metadata", _size(outcome.cost.total), f"{_size(outcome.single_cost.total)} with one memslot"),
     )
-    return str(_fragments().numbers(rows))
+    return _fragment("numbers", rows=rows)
 
 
 def _size(size: int) -> str:
@@ -109,7 +109,8 @@ def verdict(outcome: Outcome, found: Sequence[Advice]) -> str:
         The changes: `workbook.lib.explore.advice.advise` checks each with the model.
     """
     warnings = outcome.layout.warnings if outcome.layout else ()
-    return str(_fragments().verdict(outcome.problem, warnings, binding(found), [one.text for one in found]))
+    texts = [one.text for one in found]
+    return _fragment("verdict", problem=outcome.problem, warnings=warnings, limited_by=binding(found), found=texts)
 
 
 def comparison_cells(outcome: Outcome) -> str:
@@ -123,7 +124,7 @@ def comparison_cells(outcome: Outcome) -> str:
         format_size(outcome.cost.total, digits=1) if layout else "-",
         outcome.problem.message if outcome.problem else "accepted",
     )
-    return str(_fragments().cells(cells))
+    return _fragment("cells", texts=cells)
 
 
 def command_line(outcome: Outcome) -> list[str]:
@@ -166,7 +167,7 @@ class _Trace:
 
 def traces(outcome: Outcome) -> str:
     """Return why it is refused, in numbers, and every device's decision, as tables; the step that decided is marked."""
-    return str(_fragments().traces(list(_traces(outcome))))
+    return _fragment("traces", tables=list(_traces(outcome)))
 
 
 def _traces(outcome: Outcome) -> Iterator[_Trace]:

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
-__all__ = ("embedded", "macros", "part", "render")
+__all__ = ("embedded", "part", "render", "render_macro")
 
 FOLDER: Final = "parts"
 
@@ -33,9 +33,13 @@ def render(template: str, **values: object) -> Markup:
     return Markup(_environment().get_template(template).render(values))  # noqa: S704 - escaped by Jinja2
 
 
+def render_macro(template: str, macro: str, **values: object) -> str:
+    """Return what one macro of a template makes of values."""
+    return str(getattr(_macros(template), macro)(**values))
+
+
 @cache
-def macros(template: str) -> TemplateModule:
-    """Return a template's macros, to be called one by one."""
+def _macros(template: str) -> TemplateModule:
     return _environment().get_template(template).module
 
 

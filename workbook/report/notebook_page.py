@@ -144,7 +144,7 @@ def _finished(
         pictures=parts.pictures,
         components=[one for one in order if one in needed],
         styles=("page.css", "deck.css") if slides else ("page.css",),
-        scripts=("panel.js", "deck.js") if slides else ("panel.js",),
+        scripts=("theme.js", "panel.js", "deck.js") if slides else ("theme.js", "panel.js"),
     )
 
 

@@ -1,7 +1,6 @@
 """The HTML file around everything: one document, all of it inside, nothing loaded."""
 
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from platform import python_version
 from typing import Final, Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 from bokeh.resources import Resources
 from markupsafe import Markup
 
+from workbook import __version__
 from workbook.page.templates import render
 
 from .page_theme import COLOURS
@@ -33,7 +33,7 @@ def page(
     pictures: Mapping[str, object] | None = None,
     components: Sequence[Component] = ("bokeh",),
     styles: Sequence[str] = ("page.css",),
-    scripts: Sequence[str] = ("panel.js",),
+    scripts: Sequence[str] = ("theme.js", "panel.js"),
     **values: object,
 ) -> str:
     """Return a whole page.
@@ -68,12 +68,5 @@ def page(
 
 def versions() -> tuple[str, str]:
     """Return a fact for `how this was computed`: the versions of what a page is made with."""
-    own = f"memslot-workbook {_own_version()}"
+    own = f"memslot-workbook {__version__}"
     return "Versions", f"{own}, Python {python_version()}, numpy {np.__version__}, Bokeh {bokeh.__version__}"
-
-
-def _own_version() -> str:
-    try:
-        return metadata.version("memslot-workbook")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"

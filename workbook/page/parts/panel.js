@@ -2,21 +2,11 @@
 // Shows what was decided beforehand: picks a frame, unpacks it from the tape, hands it to the charts and texts.
 // No rule of QEMU or KVM is written here.
 
-const pageTheme = () => document.documentElement.dataset.theme
-const themeListeners = []
 // charts are drawn with placeholders, for which each theme has its colours
 const colours = JSON.parse(document.querySelector("script[data-colours]").textContent)
 const placeholder = new RegExp(`(#|%23)(${Object.keys(colours.light).map((one) => one.slice(1)).join("|")})`, "g")
 const painted = (text, theme) =>
   text.replace(placeholder, (_, sign, name) => sign + colours[theme][`#${name}`].slice(1))
-
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme
-  for (const button of document.querySelectorAll("[data-theme-button]")) {
-    button.setAttribute("aria-pressed", String(theme === "dark"))
-  }
-  for (const listener of themeListeners) listener(theme)
-}
 
 async function embed(target, data, docid) {
   const copy = JSON.parse(painted(JSON.stringify(data.document), pageTheme()))
@@ -220,13 +210,7 @@ class Panel {
 }
 
 async function startPanels() {
-  const dark = matchMedia("(prefers-color-scheme: dark)")
-  setTheme(dark.matches ? "dark" : "light")
-  dark.addEventListener("change", (event) => setTheme(event.matches ? "dark" : "light"))
-  for (const button of document.querySelectorAll("[data-theme-button]")) {
-    button.hidden = false
-    button.addEventListener("click", () => setTheme(pageTheme() === "dark" ? "light" : "dark"))
-  }
+  startThemes()
   const panels = (window.panels = [])
   for (const script of document.querySelectorAll("script[data-panel]")) {
     const panel = new Panel(document.getElementById(script.dataset.panel), JSON.parse(script.textContent))
