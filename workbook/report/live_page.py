@@ -18,7 +18,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from markupsafe import Markup
 
 from workbook import __version__
-from workbook.charts.theme import THEMES, Theme
+from workbook.columns.theme import THEMES, Theme
 from workbook.page.templates import render
 
 from .pyodide import VERSION, pyodide
