@@ -29,6 +29,7 @@ class OneFileOneWorker(LoadFileScheduling):
         return "live" if nodeid.startswith("tests/live/") else str(super()._split_scope(nodeid))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneFileOneWorker:
     """Return what hands the tests out to the workers."""
     return OneFileOneWorker(config, log)

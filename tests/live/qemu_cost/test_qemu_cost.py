@@ -117,6 +117,9 @@ def killed_leaves_nothing(number: signal.Signals, status: int) -> bool:
         ) as process,
     ):
         try:
+            # its first line: it measures now, and is no longer importing while another VM's memory grows
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith(b"QEMU ")
             deadline = time.monotonic() + 20
             while read_usage(page).since(before).total < MiB and time.monotonic() < deadline:
                 time.sleep(0.005)
