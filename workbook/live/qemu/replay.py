@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from workbook.lib.errors import WorkbookError
-from workbook.lib.recording import Recording, RecordingJson, compare
+from workbook.lib.recording import Recording, RecordingJson, compare, predicted, rules_of
 from workbook.lib.recording.compare import without_kvm
 from workbook.live.progress_bar import progress_bar
 from workbook.recordings.files import read_all
@@ -24,14 +24,21 @@ __all__ = ("main", "obstacle")
 _RFC: Final = "made by a QEMU with the RFC series, which is a different program"
 
 
-def obstacle(recording: Recording) -> str | None:
-    """Return why a recording cannot be played here, by its kind; None where it can."""
+def obstacle(recording: Recording, version: str) -> str | None:
+    """Return why a recording cannot be played again on that QEMU, by its kind; None where it can.
+
+    One of another version can where the model says that both show the same.
+    """
     if "RFC" in recording.qemu_version:
         return _RFC
     if recording.kvm_memslots_faked is not None:
         return "KVM's limit on memslots was faked, this KVM has its own"
     if recording.smm_faked:
         return "a second KVM address space (SMM) was faked"
+    own, here = rules_of(recording.qemu_version), rules_of(version)
+    shown = (predicted(recording, one).to_json() for one in (own, here))
+    if own is not here and compare(*shown, both_ways=True):
+        return "made by a QEMU of another version, which by the model shows something else than this one"
     return None
 
 
@@ -71,7 +78,7 @@ def _replay(options: argparse.Namespace) -> int:
     with progress_bar(len(recordings), "recordings") as (say, moved):
         for label, recorded in recordings:
             recording = Recording.from_json(recorded, observations=False)
-            reason = obstacle(recording)
+            reason = obstacle(recording, qemu.version)
             if reason is None:
                 fresh, with_kvm = _play_again(recording, qemu, options.accel, options.timeout)
                 steps += len(fresh["steps"])
