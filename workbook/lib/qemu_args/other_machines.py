@@ -19,7 +19,7 @@ from workbook.lib.scenario import DEFAULT_RULES, Device, MemoryBackend, NumaNode
 from .accelerator import AcceleratorOptions
 from .devices import check_device, device_of
 from .memory import MemoryOption, sizes_of
-from .objects import backend_of
+from .objects import backend_of, check_object
 from .properties import Dialect, Properties
 from .syntax import split_keyval, split_opts
 
@@ -69,6 +69,7 @@ class _Line:
             case "object":
                 props = Properties.parse("object", value, "qom-type", Dialect.OBJECT)
                 _check_id(props, self.objects, "object")
+                check_object(props)
                 self.objects.append(props)
             case "device":
                 props = Properties.parse("device", value, "driver")

@@ -20,15 +20,16 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed as with_seed, 
 from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
-from workbook.lib.errors import BadInput, WorkbookError
-from workbook.lib.recording import Difference, RecordingJson, compare, predict
+from workbook.lib.errors import BadInput, Refusal, WorkbookError
+from workbook.lib.machine import Machine
+from workbook.lib.recording import Difference, RecordingJson, compare, predict, rules_of
 from workbook.live.progress_bar import progress_bar
 from workbook.live.qemu.binary import OLDEST_VERSION
 from workbook.live.qemu.process import without_harness
 from workbook.live.qemu.recorder import DEFAULT_TIMEOUT, QemuBinary, find_qemu, play, usable_accel
 from workbook.tools.atomic_write import write_atomically
 
-from .random_lines import KINDS, kinds_of, lines
+from .random_lines import FORMS, KINDS, form_of, kinds_of, lines
 from .random_vms import Sketch, sketches
 
 __all__ = ("Finding", "Outcome", "differences", "judge", "main", "search")
@@ -104,6 +105,25 @@ def differences(recording: RecordingJson) -> tuple[Difference, ...]:
     return tuple(compare(recording, predicted, both_ways=True))
 
 
+def form_differences(sketch: Sketch) -> tuple[Difference, ...]:
+    """Compare what the model reads of a command line with what it reads of the same line as somebody pastes it."""
+    if sketch.about not in FORMS:
+        return ()
+    rules, slots = rules_of(sketch.qemu_version), sketch.vhost_backends
+    plain = _read(lambda: Machine.from_qemu_args(sketch.argv, rules, vhost_slots=slots))
+    pasted = _read(lambda: Machine.from_text(form_of(sketch), rules, vhost_slots=slots))
+    return () if plain == pasted else (Difference(0, "form", sketch.about, plain, pasted),)
+
+
+def _read(make: Callable[[], Machine]) -> str:
+    try:
+        return str(make().scenario)
+    except Refusal as refusal:
+        return refusal.stderr
+    except BadInput as error:
+        return str(error)
+
+
 def judge(
     sketch: Sketch, qemu: QemuBinary, *, timeout: float = DEFAULT_TIMEOUT
 ) -> tuple[RecordingJson, Finding | None]:
@@ -125,7 +145,7 @@ def judge(
                 raise
             actions.pop()
     recording["seconds"] = 0
-    found = differences(recording)
+    found = (*differences(recording), *form_differences(sketch))
     return recording, Finding(recording, found) if found else None
 
 
@@ -156,7 +176,7 @@ def search(
     of_lines
         Command lines as people write them, only started (`random_lines`), in place of VMs that things happen to.
     """
-    drawn = lines(qemu.version) if of_lines else sketches(accels, qemu.version)
+    drawn = lines(qemu.version, accels) if of_lines else sketches(accels, qemu.version)
     outcome = Outcome()
     todo, turn = examples, 0
     while todo > 0 and len(outcome.findings) < most:
@@ -243,7 +263,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m workbook.l
     for finding in outcome.findings:
         print(f"{finding}\n  written to {finding.write(options.found)}\n")
     if options.lines and outcome.scenarios:
-        shares = {"started": outcome.started, **{kind: outcome.kinds[kind] for kind in KINDS}}
+        shares = {"started": outcome.started, **{kind: outcome.kinds[kind] for kind in (*KINDS, "hot-plug")}}
         print(", ".join(f"{name} {count / outcome.scenarios:.0%}" for name, count in shares.items()))
     print(
         f"{outcome.scenarios} scenarios, {outcome.steps} steps, {len(outcome.findings)} differ, seed {options.seed},"
