@@ -1,13 +1,13 @@
 """A virtual machine: a Scenario simulated under a rule set.
 
-Simulates QEMU, the device and a Linux-like guest. Its parts: the board, the device-memory bus and the consumers of
-memslots; `hotplug` changes them, and what they look like at a moment is the immutable `Layout` of `snapshot`.
+Simulates QEMU, the device and a Linux-like guest. Its parts and what they look like are in `state`, what the guest does
+to it in `guest`; here it is made of what users have, and devices and actions come and go. `hotplug` changes the parts.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal
 
 from workbook.lib.actions import (
     Action,
@@ -34,46 +34,25 @@ from workbook.lib.actions import (
     UnplugAll,
     VhostStart,
 )
-from workbook.lib.boards.board import board_layout, is_pc
 from workbook.lib.consumers.known_backends import resolve_slots
-from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort, BadInput, Refusal, WorkbookError
 from workbook.lib.host import Host
 from workbook.lib.libvirt import read_domain_line, write_domain
-from workbook.lib.memory.flatview import FlatView
-from workbook.lib.memory.region import MemoryRegion
-from workbook.lib.notes import Note
 from workbook.lib.qemu_args import CommandLine, read_command_line, reader as cmdline
 from workbook.lib.rules import DEFAULT, get
-from workbook.lib.rules.base import Budget, RuleSet
-from workbook.lib.rules.monitors import Monitor
-from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice, VirtioMem
+from workbook.lib.rules.base import RuleSet
+from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice
 
 from . import hotplug
-from .bus import DeviceMemoryBus
 from .from_text import play_commands, read_text
-from .hints import hints
-from .memory_device import MemoryDevice, MemoryDeviceInfo
-from .memslots import MemslotConsumers
-from .monitor_device import monitor_notes
-from .properties import refusal_of_property, requested_size_of
-from .snapshot import Layout, snapshot
-from .virtio_mem import BlockState, RequestType, Response, VirtioMemDevice, check_bytes
+from .guest import GuestSide, StateAnswer
+from .virtio_mem import Response
 from .what_if import WhatIfReport, actions_of, report, try_on
 
 __all__ = ("Machine", "StateAnswer")
 
-_T = TypeVar("_T")
 
-
-class StateAnswer(NamedTuple):
-    """The device's answer to STATE; `state` is None unless `response` is ACK."""
-
-    response: Response
-    state: BlockState | None
-
-
-class Machine:
+class Machine(GuestSide):
     """A PC with memory devices and vhost back ends.
 
     Parameters
@@ -122,22 +101,7 @@ class Machine:
         vhost_slots: Mapping[str, int | None] | None = None,
         printed: Sequence[str] = (),
     ) -> None:
-        if not isinstance(scenario, Scenario):
-            raise BadInput(f"a machine is made of a Scenario, not of {scenario!r:.60}: see Machine.from_qemu_args")
-        self.scenario = scenario
-        self.rules = get(rules if rules is not None else scenario.rules)
-        if self.rules.is_release and scenario.machine_version and is_pc(scenario):
-            self.rules.qemu.check_machine(scenario.chipset, scenario.machine_version)
-        self.board = self.rules.layout(scenario) if isinstance(self.rules, Monitor) else board_layout(scenario)
-        self.bus = DeviceMemoryBus(self.board, self.rules)
-        self.backends: dict[str, MemoryBackend] = {}
-        self.warnings: list[str] = list(printed)
-        self.read_notes: tuple[Note, ...] = ()
-        self.read_as = "a scenario"
-        self.consumers = MemslotConsumers(scenario, self.rules, self.board, self.bus, self.warnings)
-        self.warned_of_discard = False
-        self.migrating = False
-        self._vhost_slots = dict(vhost_slots or {})
+        super().__init__(scenario, rules, vhost_slots=vhost_slots, printed=printed)
         self._start()
         for action in scenario.actions:
             self.act(action)
@@ -311,87 +275,6 @@ class Machine:
         """Return the libvirt domain XML that makes the machine, before anything has happened to it."""
         return write_domain(self.scenario, self.rules)
 
-    @property
-    def notes(self) -> tuple[Note, ...]:
-        """What was assumed, passed over or not modelled in the input, and hints about the VM as it is now."""
-        passed_over = monitor_notes(self, self.rules) if isinstance(self.rules, Monitor) else ()
-        return (*self.read_notes, *(Note("passed over", one) for one in passed_over), *hints(self))
-
-    # -- what it looks like ---------------------------------------------------------------------------------------
-
-    @property
-    def devices(self) -> list[MemoryDevice]:
-        """The plugged memory devices, in the order in which they came."""
-        return self.bus.devices
-
-    @property
-    def vhosts(self) -> list[PluggedVhost]:
-        """The vhost devices, in the order in which they came; refused and removed ones stay, marked."""
-        return self.consumers.vhosts
-
-    @property
-    def device_memory(self) -> MemoryRegion | None:
-        """The "device-memory" container with everything in it; None without maxmem."""
-        return self.bus.root
-
-    @property
-    def view(self) -> FlatView:
-        """The flat view of device memory."""
-        return self.bus.view
-
-    @property
-    def kvm_used(self) -> tuple[int, ...]:
-        """KVM memslots in use, per registered address space; empty without KVM."""
-        return self.consumers.kvm_used
-
-    @property
-    def kvm_free(self) -> int | None:
-        """What QEMU believes that KVM has free; None without KVM."""
-        return self.consumers.kvm_free
-
-    @property
-    def budget(self) -> Budget:
-        """What a memory device that is plugged now would find."""
-        return self.consumers.budget
-
-    @property
-    def exposed(self) -> int:
-        """Bytes that are mapped into the guest and not plugged, over all virtio-mem devices."""
-        return sum(one.virtio_mem.exposed for one in self.devices if one.virtio_mem)
-
-    @property
-    def picture(self) -> Layout:
-        """What the machine looks like now, as an immutable value (`snapshot`)."""
-        return snapshot(self)
-
-    def info_mtree(self, *, flat: bool = False) -> str:
-        """Return QEMU's text for the device-memory part of ``info mtree``, or of ``info mtree -f``.
-
-        Indented as QEMU does inside the system address space; lines are joined without a last newline.
-        """
-        return self.picture.info_mtree(flat=flat)
-
-    def query_memory_devices(self) -> list[MemoryDeviceInfo]:
-        """Return the data of QMP ``query-memory-devices``, in address order."""
-        return [one.qmp() for one in self.bus.by_address()]
-
-    def info_memory_devices(self) -> str:
-        """Return the text of ``info memory-devices``."""
-        return "\n".join(line for one in self.bus.by_address() for line in one.monitor_lines())
-
-    def memory_size_summary(self) -> dict[str, int]:
-        """Return QMP ``query-memory-size-summary``: base and plugged memory, bytes."""
-        plugged = sum(one.virtio_mem.size if one.virtio_mem else one.size for one in self.devices)
-        return {"base-memory": self.scenario.ram, "plugged-memory": plugged}
-
-    def config_space(self, name: str) -> dict[str, int]:
-        """Return the seven fields that the guest reads from a virtio-mem device."""
-        return self.bus.virtio_mem(name).config_space()
-
-    def user_limit(self, spec: VirtioMem) -> int:
-        """Return the user's memslot limit for a device, or the machine type's; 0 for automatic."""
-        return hotplug.user_limit(self, spec)
-
     # -- devices come and go --------------------------------------------------------------------------------------
 
     def object_add(self, backend: MemoryBackend) -> None:
@@ -473,176 +356,6 @@ class Machine:
         hotplug.device_del(self, name)
 
     # -- what happens to it ---------------------------------------------------------------------------------------
-
-    def request_size(self, name: str, size: int) -> None:
-        """Ask the guest for `size` bytes of a device.
-
-        Raises
-        ------
-        Refusal
-            Not a multiple of the block size, or beyond the device.
-        """
-        device = self.bus.virtio_mem(name)
-        self._changed(lambda: device.request_size(size))
-
-    def qom_set(self, name: str, prop: str, value: object) -> None:
-        """Set a property of a memory device (``qom-set``); only ``requested-size`` can be set at run time.
-
-        Raises
-        ------
-        Refusal
-            As QEMU refuses it.
-        """
-        device = self.bus.device(name)
-        if device.virtio_mem is None or prop != "requested-size":
-            raise refusal_of_property(device, prop, value, self.backends)
-        self.request_size(name, requested_size_of(value))
-
-    def plug(self, name: str, offset: int, size: int) -> Response | None:
-        """Let the guest plug [offset, offset + size) of a device; None: it broke the protocol, no answer."""
-        return self._ask(name, lambda device: device.plug(offset, size, busy=self._is_busy(device, size)), size=size)
-
-    def _is_busy(self, device: VirtioMemDevice, size: int) -> bool:
-        """Return whether plugging is answered with BUSY: while migrating, or where a VFIO container cannot map it."""
-        room = self.consumers.dma_room()
-        return self.migrating or (room is not None and size // device.block_size > room)
-
-    def unplug(self, name: str, offset: int, size: int) -> Response | None:
-        """Let the guest unplug [offset, offset + size) of a device; None: no answer."""
-        return self._ask(name, lambda device: device.unplug(offset, size, busy=self.migrating), size=size)
-
-    def unplug_all(self, name: str) -> Response | None:
-        """Let the guest unplug everything of a device; None: no answer."""
-        return self._ask(name, lambda device: device.unplug_all(busy=self.migrating))
-
-    def state(self, name: str, offset: int, size: int) -> StateAnswer | None:
-        """Let the guest ask for the state of [offset, offset + size); None: no answer."""
-        return self._ask(name, lambda device: StateAnswer(*device.state(offset, size)), size=size)
-
-    def _ask(self, name: str, ask: Callable[[VirtioMemDevice], _T], **numbers: int) -> _T | None:
-        device = self.bus.virtio_mem(name)
-        for what, value in numbers.items():
-            check_bytes(what, value)
-        device.require_driver()
-        return None if device.broken else self._changed(lambda: ask(device))
-
-    def raw_request(self, name: str, request: int, gpa: int, nb_blocks: int) -> StateAnswer | None:
-        """Let the guest send any request; an unknown type breaks the device until a reset and has no answer."""
-        device = self.bus.virtio_mem(name)
-        device.require_driver()
-        if device.broken:
-            return None
-        offset, size = gpa - device.addr, nb_blocks * device.block_size
-        match request:
-            case RequestType.PLUG:
-                response = self.plug(name, offset, size)
-            case RequestType.UNPLUG:
-                response = self.unplug(name, offset, size)
-            case RequestType.UNPLUG_ALL:
-                response = self.unplug_all(name)
-            case RequestType.STATE:
-                return self.state(name, offset, size)
-            case _:
-                device.broken = True
-                self.warnings.append(f"virtio-mem protocol violation: unknown request type: {request}")
-                return None
-        return None if response is None else StateAnswer(response, None)
-
-    def settle(self, name: str) -> None:
-        """Let a Linux-like driver follow the request: plug from the bottom, unplug from the top, whole blocks."""
-        device = self.bus.virtio_mem(name)
-        missing = device.requested_size - device.size
-        if missing > 0:
-            for start, end in _gaps(device):
-                room = self.consumers.dma_room()
-                # where DMA mappings run out the driver goes on by blocks until the device is busy
-                most = missing if room is None else min(missing, room * device.block_size)
-                stop = min(end, start + most)
-                for piece, size in self._requests(device, start, stop):
-                    self.plug(name, piece, size)
-                missing -= min(end - start, missing)
-            return
-        for start, end in reversed(list(device.plugged.extents())):
-            first = max(start, end + missing)
-            for piece, size in self._requests(device, first, end):
-                self.unplug(name, piece, size)
-            missing += end - first
-
-    def _requests(self, device: VirtioMemDevice, start: int, end: int) -> list[tuple[int, int]]:
-        """Cut [start, end) into what one request each can ask for: (offset, size)."""
-        found = []
-        while start < end:
-            size = min(end - start, self.rules.answers.largest_request(device, start))
-            found.append((start, size))
-            start += size
-        return found
-
-    def reset(self) -> None:
-        """Reset the system: virtio-mem devices unplug everything, vhost devices stop."""
-
-        def reset_memory() -> None:
-            for one in self.devices:
-                if one.virtio_mem and self.rules.answers.unplugs_at_reset:
-                    one.virtio_mem.start_driver()
-                    one.virtio_mem.unplug_all(busy=self.migrating)
-
-        if self.rules.qemu.resets_memory_first:
-            self._changed(reset_memory)
-        for plugged in self.vhosts:
-            plugged.stop()
-        if not self.rules.qemu.resets_memory_first:
-            self._changed(reset_memory)
-
-    def device_reset(self, name: str) -> None:
-        """Reset one virtio device, whose driver then starts again: its memory stays as it is."""
-        self.driver_start(name)
-
-    def driver_start(self, name: str, *, unplugged_inaccessible: bool = True) -> None:
-        """Let the guest's driver reset a virtio-mem device and negotiate its features.
-
-        Raises
-        ------
-        Refusal
-            The device offers VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE and the driver does not accept it.
-        """
-        device = self.bus.virtio_mem(name)
-        offered = hotplug.is_unplugged_inaccessible(self, self.bus.device(name))
-        device.start_driver(accepted=unplugged_inaccessible or not offered)
-
-    def vhost_start(self, name: str, ring: int | None = None) -> None:
-        """Let the guest's driver start a vhost device whose first virtqueue is at `ring`."""
-        plugged = next((one for one in self.vhosts if one.spec.id == name and not one.refused), None)
-        if plugged is None:
-            known = ", ".join(str(one.spec.id) for one in self.vhosts if not one.refused) or "none"
-            raise BadInput(f"there is no vhost device {name!r} in use: known are {known}")
-        plugged.start(ring)
-        self.consumers.take_printed(plugged)
-
-    def migrate(self) -> None:
-        """Begin an outgoing migration: until it ends the guest's requests are answered with BUSY."""
-        self.migrating = True
-
-    def end_migration(self) -> None:
-        """End the outgoing migration, completed or cancelled."""
-        self.migrating = False
-
-    def restore(self, source: "Machine") -> None:
-        """Take over the state of virtio-mem devices from the source of a migration."""
-
-        def restore_devices() -> None:
-            for one in self.devices:
-                if one.virtio_mem:
-                    one.virtio_mem.restore(source.bus.virtio_mem(one.id))
-
-        self._changed(restore_devices)
-
-    def _changed(self, change: Callable[[], _T]) -> _T:
-        """Run `change`, then let listeners see the difference."""
-        before = self.bus.mapped()
-        result = change()
-        if before != self.bus.mapped():
-            self.consumers.commit()
-        return result
 
     def act(self, action: Action) -> Response | StateAnswer | None:
         """Play one action; whatever drives a machine drives it through here.
@@ -730,15 +443,3 @@ class Machine:
     def what_if_report(self, *lines: str | Action) -> WhatIfReport:
         """Try lines as `what_if` does, and tell what comes of it, in numbers, and the smallest change that helps."""
         return report(self, lines)
-
-
-def _gaps(device: VirtioMemDevice) -> list[tuple[int, int]]:
-    """Return the unplugged pieces of the usable region, ascending."""
-    gaps, at = [], 0
-    for start, end in device.plugged.extents():
-        if at < start:
-            gaps.append((at, start))
-        at = end
-    if at < device.usable_region_size:
-        gaps.append((at, device.usable_region_size))
-    return gaps
