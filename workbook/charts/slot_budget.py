@@ -16,6 +16,7 @@ from bokeh.models.annotations import Span
 
 from workbook.columns.slot_budget import FLOOR, PARTS, consumer_columns, slot_budget_columns
 from workbook.columns.theme import NORMAL, SMALL, Theme, ThemeName, theme_of
+from workbook.lib.host import KVM_SLOTS_TODAY
 from workbook.lib.machine.snapshot import Consumer
 
 from .drawing import draw, draw_hatches, figure_in, hover, styled, text_style
@@ -25,7 +26,7 @@ from .sources import show
 __all__ = ("SlotBudget",)
 
 TITLE: Final = "Memslots per limit (log scale)"
-MARKS: Final = (1, 8, 32, 256, 4096, 32764)
+MARKS: Final = (1, 8, 32, 256, 4096, KVM_SLOTS_TODAY)
 SMALL_MARKS: Final = (16, 64, 128, 509, 1024, 2048, 8192, 16384)
 """Limits that kernels and back ends have; there is no room for the numbers of all."""
 SOFT_LIMIT: Final = 256

@@ -4,13 +4,14 @@ from typing import Final
 
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.settings import Setting, SettingValue
+from workbook.lib.host import KVM_SLOTS_TODAY
 from workbook.lib.size import GiB, TiB, parse_size, shown_size
 
 __all__ = ("LimitScale", "Scale", "SizeScale", "scale_of")
 
 Position = int | None
 _SIZE_MARKS: Final = {0: "0", GiB: "1G", 16 * GiB: "16G", 128 * GiB: "128G", TiB: "1T", 8 * TiB: "8T"}
-_LIMIT_MARKS: Final = (None, 8, 32, 64, 256, 4096, 32764)
+_LIMIT_MARKS: Final = (None, 8, 32, 64, 256, 4096, KVM_SLOTS_TODAY)
 
 
 class Scale:

@@ -9,10 +9,12 @@ from typing import Final, Literal, TypeAlias
 
 from .errors import BadInput
 
-__all__ = ("HOSTS", "Arch", "Host")
+__all__ = ("HOSTS", "KVM_SLOTS_TODAY", "Arch", "Host")
 
 Arch: TypeAlias = Literal["x86-64", "arm64", "riscv", "s390x"]
 
+KVM_SLOTS_TODAY: Final = 32764
+"""KVM_CAP_NR_MEMSLOTS on x86 since Linux 5.12 (commit 4fc096a99e01, "Raise the maximum number of user memslots")."""
 CpuVendor = Literal["intel", "amd"]
 _VENDORS: Final = ("intel", "amd")
 _LEAST_AND_MOST: Final = {
@@ -97,12 +99,12 @@ class Host:
 
 
 HOSTS: Final[dict[str, Host]] = {
-    "laptop-intel": Host(phys_bits=39, cpu_vendor="intel", kernel=(6, 12), kvm_slots=32764, page_size=4096),
+    "laptop-intel": Host(phys_bits=39, cpu_vendor="intel", kernel=(6, 12), kvm_slots=KVM_SLOTS_TODAY, page_size=4096),
     "server-intel": Host(
         phys_bits=46,
         cpu_vendor="intel",
         kernel=(6, 12),
-        kvm_slots=32764,
+        kvm_slots=KVM_SLOTS_TODAY,
         page_size=4096,
         max_mem_regions=64,
         vfio_dma_entries=65535,
@@ -111,7 +113,7 @@ HOSTS: Final[dict[str, Host]] = {
         phys_bits=52,
         cpu_vendor="intel",
         kernel=(6, 12),
-        kvm_slots=32764,
+        kvm_slots=KVM_SLOTS_TODAY,
         page_size=4096,
         max_mem_regions=64,
         vfio_dma_entries=65535,
@@ -120,7 +122,7 @@ HOSTS: Final[dict[str, Host]] = {
         phys_bits=48,
         cpu_vendor="amd",
         kernel=(6, 12),
-        kvm_slots=32764,
+        kvm_slots=KVM_SLOTS_TODAY,
         page_size=4096,
         max_mem_regions=64,
         vfio_dma_entries=65535,

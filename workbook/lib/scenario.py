@@ -11,14 +11,13 @@ from typing import ClassVar, Final, Literal
 
 from .actions import Action
 from .errors import BadInput
-from .host import Host
+from .host import KVM_SLOTS_TODAY, Host
 from .json_codec import from_json, to_json
 from .size import GiB, KiB, MiB
 
 __all__ = (
     "DEFAULT_FIRMWARE_SIZE",
     "DEFAULT_RULES",
-    "KVM_SLOTS_TODAY",
     "Action",
     "Cpu",
     "Device",
@@ -36,8 +35,6 @@ __all__ = (
 
 DEFAULT_RULES: Final = "qemu-10.0"
 """The rule set of a VM for which none is named."""
-KVM_SLOTS_TODAY: Final = 32764
-"""KVM_CAP_NR_MEMSLOTS on x86 since Linux 5.12 (commit 4fc096a99e01, "Raise the maximum number of user memslots")."""
 DEFAULT_FIRMWARE_SIZE: Final = 256 * KiB
 """Bytes of the SeaBIOS that QEMU loads where nothing else is named (pc-bios/bios-256k.bin)."""
 U32: Final = (1 << 32) - 1

@@ -8,7 +8,7 @@ import re
 from typing import Final, TypeAlias
 
 from workbook.lib.errors import BadInput
-from workbook.lib.host import Arch
+from workbook.lib.host import KVM_SLOTS_TODAY, Arch
 
 __all__ = (
     "FIRST_KNOWN",
@@ -49,7 +49,7 @@ _VCALLOC: Final = (5, 18)  # 37b2a6510a48: __vcalloc in place of kvcalloc
 _VCALLOC_STABLE: Final = {(5, 10): 223}  # the first stable release that has it too
 _MANY_SLOTS: Final = (5, 12)  # 4fc096a99e01: KVM_USER_MEM_SLOTS is SHRT_MAX less the internal ones
 _SLOTS: Final[dict[Arch, tuple[int, int]]] = {  # before and since
-    "x86-64": (509, 32764),
+    "x86-64": (509, KVM_SLOTS_TODAY),
     "arm64": (512, 32767),
     "riscv": (512, 32767),
     "s390x": (32, 32767),

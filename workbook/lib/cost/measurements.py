@@ -180,6 +180,15 @@ class SlotTiming:
     add_seconds: float
     remove_seconds: float
 
+    def to_json(self) -> TimingJson:
+        """Return the fields as JSON takes them."""
+        return {
+            "count": self.count,
+            "size": self.size,
+            "add_seconds": self.add_seconds,
+            "remove_seconds": self.remove_seconds,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredStart:
@@ -198,16 +207,28 @@ class MeasuredStart:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredUpdate:
-    """Seconds in which `slots` memslots were mapped or unmapped in a running QEMU, in `requests` transactions.
+    """Memslots mapped or unmapped: the guest plugs or unplugs whole memslots of 1 GiB.
 
     Attributes
     ----------
-    idle_seconds
-        Of as many requests that change nothing.
+    slots
+        How many.
+    requests
+        In how many requests, each of which is one memory transaction: 1, or one per memslot as the RFC does.
+    mapped
+        Whether they were mapped (plugged) or unmapped.
     vhost
-        Whether a started vhost-user device was told.
+        Whether a started vhost-user device had to be told.
+    accel
+        ``kvm`` or ``tcg``.
+    seconds
+        From the first request to the last answer, while QEMU serves no other client; the least of all repetitions.
+    idle_seconds
+        Of as many requests that change nothing (STATE), the harness's own share of `seconds`.
     messages
-        To its back end, by name.
+        To the vhost-user backend, by name.
+    ioctls
+        KVM memslot ioctls.
     """
 
     slots: int
@@ -219,6 +240,20 @@ class MeasuredUpdate:
     idle_seconds: float
     messages: Mapping[str, int] = field(default_factory=dict)
     ioctls: int = 0
+
+    def to_json(self) -> UpdateJson:
+        """Return the fields as JSON takes them, times to the microsecond."""
+        return {
+            "slots": self.slots,
+            "requests": self.requests,
+            "mapped": self.mapped,
+            "vhost": self.vhost,
+            "accel": self.accel,
+            "seconds": round(self.seconds, 6),
+            "idle_seconds": round(self.idle_seconds, 6),
+            "messages": dict(self.messages),
+            "ioctls": self.ioctls,
+        }
 
 
 @dataclass(frozen=True, slots=True)

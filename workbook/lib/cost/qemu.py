@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from workbook.lib.errors import BadInput
+from workbook.lib.host import KVM_SLOTS_TODAY
 from workbook.lib.size import KiB, format_size, round_up
 
 from .parts import Cost, Part
@@ -58,7 +59,7 @@ _LONG: Final = 64  # bits
 _CLEAR_SHIFTS: Final = range(6, 32)
 
 
-def kvm_slots_array(slots: int, *, limit: int = 32764, grows: bool = True) -> int:
+def kvm_slots_array(slots: int, *, limit: int = KVM_SLOTS_TODAY, grows: bool = True) -> int:
     """Return the bytes of the array of ``KVMSlot`` of one listener, that is of one KVM address space.
 
     Parameters

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from workbook.lib.errors import BadInput
-from workbook.lib.host import Host
+from workbook.lib.host import KVM_SLOTS_TODAY, Host
 from workbook.lib.rules import RuleSet
 from workbook.lib.scenario import Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, format_size
@@ -19,7 +19,7 @@ from .settings import DEVICE_SIZE, MAX_MEMSLOTS, VHOST_PLACE, reported_memslots,
 
 __all__ = ("Advice", "advise", "binding")
 
-_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 4096, 32764)
+_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 4096, KVM_SLOTS_TODAY)
 """Memslot limits that back ends and kernels have; advice names the smallest one that helps."""
 
 

@@ -7,8 +7,8 @@ from typing import Final
 from workbook.lib.cost.hosts import NAMED_HOSTS
 from workbook.lib.cost.kernels import memslot_limit
 from workbook.lib.cost.kvm import KvmHost
-from workbook.lib.host import Arch, Host
-from workbook.lib.scenario import KVM_SLOTS_TODAY, Scenario
+from workbook.lib.host import KVM_SLOTS_TODAY, Arch, Host
+from workbook.lib.scenario import Scenario
 
 __all__ = ("UNKNOWN_HOST", "host_of", "kvm_host", "named_hosts", "paging_of", "with_host", "with_paging")
 

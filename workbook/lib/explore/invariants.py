@@ -11,6 +11,7 @@ from typing import Final
 
 from workbook.lib.actions import Action, RequestSize, Reset, Settle, UnplugAll
 from workbook.lib.errors import WorkbookError
+from workbook.lib.host import KVM_SLOTS_TODAY
 from workbook.lib.machine.snapshot import DeviceLayout, Layout
 from workbook.lib.memory.flatview import Change, missing_for_a_moment
 from workbook.lib.rules import RuleSet, get
@@ -99,7 +100,7 @@ def random_scenario(random: Random) -> Scenario:
     return Scenario(
         ram=ram,
         maxmem=ram + sum(sizes) + random.choice((0, 0, GiB, 64 * GiB)),
-        kvm_slots=random.choice((32, 64, 509, 32764, 32764)),
+        kvm_slots=random.choice((32, 64, 509, KVM_SLOTS_TODAY, KVM_SLOTS_TODAY)),
         backends=backends,
         devices=tuple(devices),
         actions=actions,

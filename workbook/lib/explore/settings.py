@@ -23,6 +23,7 @@ from workbook.lib.actions import (
 )
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE
 from workbook.lib.errors import BadInput
+from workbook.lib.host import KVM_SLOTS_TODAY
 from workbook.lib.rules import QEMU_RELEASES, RULE_SETS
 from workbook.lib.scenario import Device, MemoryBackend, Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
@@ -51,7 +52,7 @@ SIZES: Final = (*(int(GiB * (1 << power) * step) for power in range(13) for step
 """Sizes that a slider offers: four per doubling, 1 GiB to 8 TiB."""
 SMALL_SIZES: Final = (0, 2 * MiB, 64 * MiB, 128 * MiB, 256 * MiB, 512 * MiB)
 BLOCK_SIZES: Final = (0, *(MiB << power for power in range(13)))
-KVM_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 2048, 4096, 8192, 16384, 32764)
+KVM_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 2048, 4096, 8192, 16384, KVM_SLOTS_TODAY)
 """Memslots of KVM that a slider offers: 32, 509 and 32,764 (since Linux 5.12) are those of kernels."""
 VHOST_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 2048, 4096)
 """Memslots of a vhost back end that a slider offers."""

@@ -53,7 +53,7 @@ __all__ = ("Machine", "StateAnswer")
 
 
 class Machine(GuestSide):
-    """A PC with memory devices and vhost back ends.
+    """A virtual machine with memory devices and vhost back ends.
 
     Parameters
     ----------

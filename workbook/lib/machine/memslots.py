@@ -11,6 +11,7 @@ from workbook.lib.consumers.vfio import DiscardSection, VfioContainer
 from workbook.lib.consumers.vhost_backend import VhostCount, smallest_limit
 from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort
+from workbook.lib.host import KVM_SLOTS_TODAY
 from workbook.lib.memory.flatview import FlatView, render
 from workbook.lib.memory.region import ADDRESS_SPACE_SIZE, MemoryRegion
 from workbook.lib.rules.base import Budget, RuleSet
@@ -219,7 +220,7 @@ class MemslotConsumers:
         if max(used) > self._scenario.kvm_slots:
             raise Abort(
                 "kvm_alloc_slot: no free slot available",
-                "fewer memslots, or a host with more (Linux 5.12 has 32764)",
+                f"fewer memslots, or a host with more (Linux 5.12 has {KVM_SLOTS_TODAY})",
             )
         if any(one.size > KVM_MAX_SLOT for one in self._bus.view):
             raise Abort(

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from workbook.lib.errors import BadValue, Refusal
-from workbook.lib.host import Host
+from workbook.lib.host import KVM_SLOTS_TODAY, Host
 from workbook.lib.rules.base import RuleSet
 from workbook.lib.rules.behaviour import QemuBehaviour
 from workbook.lib.scenario import (
     DEFAULT_FIRMWARE_SIZE,
     DEFAULT_RULES,
-    KVM_SLOTS_TODAY,
     MemoryBackend,
     NumaNode,
     PciDevice,

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from workbook.lib.cost.kvm import KvmHost
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.explore.settings import SIZES
+from workbook.lib.host import KVM_SLOTS_TODAY
 from workbook.lib.rules import Budget, RuleSet, get
-from workbook.lib.scenario import KVM_SLOTS_TODAY
 from workbook.lib.size import MiB, TiB, shown_size
 from workbook.lib.trace import binding_step
 

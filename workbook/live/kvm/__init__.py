@@ -18,7 +18,7 @@ It exits with 0 if every measurement equals its prediction, 1 if one differs, an
 
 from .host import this_host
 from .host_measurement import ThisHost
-from .measurement import RESERVE, Measurement, Timing, measure, time_slots
+from .measurement import RESERVE, Measurement, measure, time_slots
 from .memslot_layout import Layout
 from .probe import Probe, probe
 
@@ -28,7 +28,6 @@ __all__ = (
     "Measurement",
     "Probe",
     "ThisHost",
-    "Timing",
     "measure",
     "probe",
     "this_host",

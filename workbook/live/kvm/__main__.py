@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from workbook.lib.cost.measurements import MeasurementsJson
+from workbook.lib.cost.measurements import MeasurementsJson, SlotTiming
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, KiB, MiB, TiB, format_size
 from workbook.live.cli import ended
@@ -17,7 +17,7 @@ from workbook.live.progress_bar import progress_bar
 from workbook.live.report_file import write_report
 from workbook.tools.atomic_write import check_writable
 
-from . import Layout, Measurement, Timing, measure, this_host, time_slots
+from . import Layout, Measurement, measure, this_host, time_slots
 from .device import DEVICE, KvmDevice, Progress
 from .host import kvm_parameters
 from .probe import probe
@@ -46,7 +46,7 @@ _COLUMNS: Final = ("total", "rmap", "gfn_track", "lpage_info", "dirty_bitmap")
 
 
 def _report(
-    measurements: Sequence[Measurement], timings: Sequence[Timing], arguments: Sequence[str], device: Path
+    measurements: Sequence[Measurement], timings: Sequence[SlotTiming], arguments: Sequence[str], device: Path
 ) -> MeasurementsJson:
     with KvmDevice(device) as kvm:
         nr_memslots, spaces = kvm.nr_memslots, kvm.address_spaces
@@ -129,7 +129,7 @@ def _repeats(count: int) -> int:
 
 def _time_all(
     counts: Sequence[int], device: Path, say: Callable[[str], None], progress: Progress | None
-) -> Iterator[Timing]:
+) -> Iterator[SlotTiming]:
     """Time and say one after the other."""
     for count in counts:
         timing = time_slots(count, repeats=_repeats(count), device=device, progress=progress)

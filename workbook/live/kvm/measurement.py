@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from workbook.lib.cost.kvm import KvmCost, KvmHost
-from workbook.lib.cost.measurements import LayoutJson, TimingJson
+from workbook.lib.cost.measurements import LayoutJson, SlotTiming
 from workbook.lib.errors import BadInput
 from workbook.lib.size import KiB, MiB, format_size
 
@@ -15,7 +15,7 @@ from .host import other_vms, this_host
 from .memslot_layout import Layout
 from .vmalloc import MEMINFO_UNCERTAINTY, Usage, available_memory, read_usage
 
-__all__ = ("RESERVE", "Measurement", "Timing", "measure", "time_slots")
+__all__ = ("RESERVE", "Measurement", "measure", "time_slots")
 
 RESERVE: Final = 512 * MiB
 """Bytes of available memory that a measurement leaves to others."""
@@ -81,25 +81,6 @@ class Measurement:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds in which `count` memslots of `size` bytes were added and removed, all together, to the microsecond."""
-
-    count: int
-    size: int
-    add_seconds: float
-    remove_seconds: float
-
-    def to_json(self) -> TimingJson:
-        """Return the fields as JSON takes them."""
-        return {
-            "count": self.count,
-            "size": self.size,
-            "add_seconds": self.add_seconds,
-            "remove_seconds": self.remove_seconds,
-        }
-
-
 def measure(
     layout: Layout,
     *,
@@ -150,7 +131,7 @@ def measure(
 
 def time_slots(
     count: int, size: int = 4 * KiB, *, repeats: int = 3, device: Path = DEVICE, progress: Progress | None = None
-) -> Timing:
+) -> SlotTiming:
     """Time the adding and removing of `count` memslots of `size` bytes, one ioctl each; the least of `repeats` runs.
 
     Raises
@@ -168,7 +149,7 @@ def time_slots(
             with kvm.create_vm(size) as vm:
                 added.append(vm.add(layout.sizes, layout.bases, progress=progress))
                 removed.append(vm.remove(count, progress=progress))
-    return Timing(count, size, round(min(added), 6), round(min(removed), 6))
+    return SlotTiming(count, size, round(min(added), 6), round(min(removed), 6))
 
 
 def _measure_once(

@@ -15,6 +15,6 @@ It exits with 0 if every measurement equals its prediction, 1 if one differs, an
 """
 
 from .device import DeviceCost, Start, measure_device, time_start
-from .update import Update, measure_update
+from .update import measure_update
 
-__all__ = ("DeviceCost", "Start", "Update", "measure_device", "measure_update", "time_start")
+__all__ = ("DeviceCost", "Start", "measure_device", "measure_update", "time_start")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from workbook.lib.cost.measurements import MeasurementsJson
+from workbook.lib.cost.measurements import MeasuredUpdate, MeasurementsJson
 from workbook.lib.size import GiB, KiB, format_size, parse_size
 from workbook.live.cli import ended
 from workbook.live.kvm import this_host
@@ -19,7 +19,7 @@ from workbook.live.qemu.binary import QemuBinary, find_qemu
 from workbook.live.report_file import write_report
 from workbook.tools.atomic_write import check_writable
 
-from . import DeviceCost, Start, Update, measure_device, measure_update, time_start
+from . import DeviceCost, Start, measure_device, measure_update, time_start
 
 __all__ = ("PLUGGED", "SLOTS", "main")
 
@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     total = with_device * (2 * len(plugged) + 4) + with_updates * 2 * len(SLOTS)
     costs: list[DeviceCost] = []
     starts: list[Start] = []
-    updates: list[Update] = []
+    updates: list[MeasuredUpdate] = []
     with progress_bar(total, "measurements") as (say, progress):
         say(f"QEMU {qemu.version}, Linux {platform.release()}")
         if with_device:
@@ -105,7 +105,7 @@ def _time_starts(size: int, qemu: QemuBinary, say: _Say, progress: _Progress) ->
         yield start
 
 
-def _measure_updates(qemu: QemuBinary, say: _Say, progress: _Progress) -> Iterator[Update]:
+def _measure_updates(qemu: QemuBinary, say: _Say, progress: _Progress) -> Iterator[MeasuredUpdate]:
     say(f"{'update':<34}{'one by one':>13}{'one request':>13}  messages to the vhost-user backend")
     for vhost in (False, True):
         updates = measure_update(SLOTS, vhost=vhost, qemu=qemu, progress=progress)
@@ -124,7 +124,7 @@ def _report(
     qemu: QemuBinary,
     costs: Sequence[DeviceCost],
     starts: Sequence[Start],
-    updates: Sequence[Update],
+    updates: Sequence[MeasuredUpdate],
     arguments: Sequence[str],
 ) -> MeasurementsJson:
     return {

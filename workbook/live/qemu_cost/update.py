@@ -3,13 +3,13 @@
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from workbook.lib.actions import VhostStart
-from workbook.lib.cost.measurements import UpdateJson
+from workbook.lib.cost.measurements import MeasuredUpdate
 from workbook.lib.errors import BadInput
 from workbook.lib.size import GiB, MiB
 from workbook.live.guest.virtio import MemAnswer, VirtioMemDriver
@@ -17,7 +17,7 @@ from workbook.live.qemu.actions import perform
 from workbook.live.qemu.binary import QemuBinary, find_qemu, usable_accel
 from workbook.live.qemu.session import Session
 
-__all__ = ("MOST_SLOTS", "Update", "measure_update")
+__all__ = ("MOST_SLOTS", "measure_update")
 
 MOST_SLOTS: Final = 256
 """Memslots of the device: QEMU's soft limit over all memory devices (hw/mem/memory-device.c, QEMU 8.2)."""
@@ -30,57 +30,6 @@ _VHOST_LIMIT: Final = 512
 _TIMEOUT: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
-    """Memslots mapped or unmapped: the guest plugs or unplugs whole memslots of 1 GiB.
-
-    Parameters
-    ----------
-    slots
-        How many.
-    requests
-        In how many requests, each of which is one memory transaction: 1, or one per memslot as the RFC does.
-    mapped
-        Whether they were mapped (plugged) or unmapped.
-    vhost
-        Whether a started vhost-user device had to be told.
-    accel
-        ``kvm`` or ``tcg``.
-    seconds
-        From the first request to the last answer, while QEMU serves no other client; the least of all repetitions.
-    idle_seconds
-        Of as many requests that change nothing (STATE), the harness's own share of `seconds`.
-    messages
-        To the vhost-user backend, by name.
-    ioctls
-        KVM memslot ioctls.
-    """
-
-    slots: int
-    requests: int
-    mapped: bool
-    vhost: bool
-    accel: str
-    seconds: float
-    idle_seconds: float
-    messages: Mapping[str, int] = field(default_factory=dict)
-    ioctls: int = 0
-
-    def to_json(self) -> UpdateJson:
-        """Return the fields as JSON takes them, times to the microsecond."""
-        return {
-            "slots": self.slots,
-            "requests": self.requests,
-            "mapped": self.mapped,
-            "vhost": self.vhost,
-            "accel": self.accel,
-            "seconds": round(self.seconds, 6),
-            "idle_seconds": round(self.idle_seconds, 6),
-            "messages": dict(self.messages),
-            "ioctls": self.ioctls,
-        }
-
-
 def measure_update(
     counts: Sequence[int],
     *,
@@ -89,7 +38,7 @@ def measure_update(
     qemu: QemuBinary | None = None,
     accel: str | None = None,
     progress: Callable[[int], None] | None = None,
-) -> tuple[Update, ...]:
+) -> tuple[MeasuredUpdate, ...]:
     """Map and unmap memslots of a 256 GiB device one by one and all at once, for each number of memslots.
 
     Parameters
@@ -121,7 +70,7 @@ def measure_update(
             f"{wrong} memslots, {repeats} repetitions: give 1 to {MOST_SLOTS} memslots and at least one repetition"
         )
     accel = accel or usable_accel()
-    best: dict[tuple[int, int, bool], Update] = {}
+    best: dict[tuple[int, int, bool], MeasuredUpdate] = {}
     with (
         tempfile.TemporaryDirectory(prefix="memslots-") as folder,
         Session(
@@ -172,7 +121,7 @@ class _Updates:
         self._base = self._driver.config_space().addr
         self._known: Counter[str] = Counter()
 
-    def run(self, slots: int, requests: int) -> tuple[Update, Update]:
+    def run(self, slots: int, requests: int) -> tuple[MeasuredUpdate, MeasuredUpdate]:
         """Map memslots 0 to `slots` - 1 in so many requests, and unmap them."""
         idle = self._time(VirtioMemDriver.state, slots, requests)
         self._seen()
@@ -181,10 +130,10 @@ class _Updates:
 
     def _update(
         self, request: Callable[[VirtioMemDriver, int, int], MemAnswer], slots: int, requests: int, idle: float
-    ) -> Update:
+    ) -> MeasuredUpdate:
         seconds = self._time(request, slots, requests)
         messages, ioctls = self._seen()
-        return Update(
+        return MeasuredUpdate(
             slots=slots,
             requests=requests,
             mapped=request is VirtioMemDriver.plug,
