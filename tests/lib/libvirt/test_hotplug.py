@@ -14,10 +14,7 @@ VIRTIOFS = "<filesystem type='mount'><driver type='virtiofs'/><source dir='/srv'
 
 def attach(machine: Machine, text: str) -> list[str]:
     """Hot-plug what the XML says; return the ids."""
-    found = read_attached(text, machine.scenario)
-    for one in found:
-        machine.device_add(one.driver, one.id, props=one.props, object=one.object)
-    return [one.id for one in found]
+    return list(machine.attach_device(text))
 
 
 def test_memory_is_made_as_the_vm_s_own() -> None:
@@ -101,3 +98,13 @@ def test_other_xml(text: str, words: str) -> None:
     """What cannot be hot-plugged, or takes nothing, is one clear line."""
     with pytest.raises(BadInput, match=words):
         read_attached(text, Machine.from_libvirt(KUBEVIRT).scenario)
+
+
+def test_one_after_the_other() -> None:
+    """A second device of a kind gets the next name, and a network back end with vhost is a vhost device more."""
+    machine = Machine.from_libvirt(KUBEVIRT)
+    before = len(machine.vhosts)
+    assert (attach(machine, VIRTIOFS), attach(machine, VIRTIOFS)) == (["fs0"], ["fs1"])
+    card = "<interface type='vhostuser'><source type='unix' path='/v' mode='client'/><model type='virtio'/></interface>"
+    attach(machine, card)
+    assert len(machine.vhosts) == before + 3

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from workbook.lib.block_size import default_block_size
 from workbook.lib.errors import Refusal
+from workbook.lib.machine import Machine
 from workbook.lib.machine.virtio_mem import (
     USABLE_EXTENT_ARM,
     USABLE_EXTENT_X86,
@@ -522,3 +523,12 @@ def test_device_against_a_bitmap(rules: str, requests: list[tuple[str, int, int]
         prefix = [index for index in range(decision.count) if index * per_slot < usable]
         assert list(one.mapped) == (prefix if rules == "rfc-2021" else with_blocks)
         assert set(with_blocks) <= set(one.mapped), "every plugged block lies in a mapped slot"
+
+
+def test_memory_that_cannot_be_preallocated() -> None:
+    """With prealloc=on the device is busy where the host lacks the memory; without it nothing is allocated ahead."""
+    line = "-m 1G,maxmem=3G -object memory-backend-ram,id=m,size=2G -device virtio-mem-pci,id=v,memdev=m"
+    for prealloc, answer in (("on", "BUSY"), ("off", "ACK")):
+        vm = Machine.from_qemu_args(f"{line},requested-size=1G,prealloc={prealloc}")
+        assert str(vm.plug("v", 0, 2 * MiB, prealloc_fails=True)) == answer
+        assert str(vm.plug("v", 0, 2 * MiB)) == ("ACK" if prealloc == "on" else "ERROR")

@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from workbook.lib.errors import BadInput
 from workbook.lib.rules.answers import Response
+from workbook.lib.scenario import VirtioMem
 
 from . import hotplug
 from .properties import refusal_of_property, requested_size_of
@@ -50,9 +51,21 @@ class GuestSide(MachineState):
             raise refusal_of_property(device, prop, value, self.backends)
         self.request_size(name, requested_size_of(value))
 
-    def plug(self, name: str, offset: int, size: int) -> Response | None:
-        """Let the guest plug [offset, offset + size) of a device; None: it broke the protocol, no answer."""
-        return self._ask(name, lambda device: device.plug(offset, size, busy=self._is_busy(device, size)), size=size)
+    def plug(self, name: str, offset: int, size: int, *, prealloc_fails: bool = False) -> Response | None:
+        """Let the guest plug [offset, offset + size) of a device; None: it broke the protocol, no answer.
+
+        Parameters
+        ----------
+        prealloc_fails
+            The host lacks the memory: a device with prealloc=on then answers BUSY (``virtio_mem_set_block_state``).
+        """
+        spec = self.bus.device(name).spec
+        lacks = prealloc_fails and isinstance(spec, VirtioMem) and spec.prealloc
+
+        def plug(device: VirtioMemDevice) -> Response:
+            return device.plug(offset, size, busy=lacks or self._is_busy(device, size))
+
+        return self._ask(name, plug, size=size)
 
     def _is_busy(self, device: VirtioMemDevice, size: int) -> bool:
         """Return whether plugging is answered with BUSY: while migrating, or where a VFIO container cannot map it."""

@@ -37,8 +37,10 @@ from workbook.lib.actions import (
 from workbook.lib.consumers.known_backends import resolve_slots
 from workbook.lib.errors import Abort, BadInput, Refusal, WorkbookError
 from workbook.lib.host import Host
-from workbook.lib.libvirt import read_domain_line, write_domain
+from workbook.lib.libvirt import read_attached, read_domain_line, write_domain
 from workbook.lib.qemu_args import CommandLine, read_command_line, reader as cmdline
+from workbook.lib.qemu_args.netdevs import vhost_netdev
+from workbook.lib.qemu_args.properties import Properties
 from workbook.lib.rules import DEFAULT, get
 from workbook.lib.rules.base import RuleSet
 from workbook.lib.scenario import Device, MemoryBackend, Scenario, VhostDevice
@@ -344,6 +346,32 @@ class Machine(GuestSide):
         if isinstance(spec, VhostDevice) and spec.slots is None and spec.id is not None:
             spec = replace(spec, slots=self._vhost_slots.get(spec.id))
         hotplug.plug(self, spec, hotplugged=True)
+
+    def attach_device(self, xml: str, *, vhost_slots: int | None = None) -> tuple[str, ...]:
+        """Hot-plug the device elements of libvirt XML, as ``virsh attach-device`` does; return their ids.
+
+        Parameters
+        ----------
+        xml
+            ``<memory>``, ``<filesystem>``, ``<interface>`` ..., one or several.
+        vhost_slots
+            Memslots that their vhost back ends report; None takes what the machine was made with.
+
+        Raises
+        ------
+        BadInput
+            The XML cannot be read, or is a whole domain.
+        Refusal
+            libvirt or QEMU refuses it; what came before it stays.
+        """
+        plugged: tuple[Device, ...] = (*(one.spec for one in self.devices), *(one.spec for one in self.vhosts))
+        found = read_attached(xml, replace(self.scenario, devices=plugged, backends=tuple(self.backends.values())))
+        for one in found:
+            netdev = None if one.netdev is None else vhost_netdev(Properties(one.netdev), vhost_slots)
+            if netdev is not None:
+                self.device_add(netdev)
+            self.device_add(one.driver, one.id, props=one.props, object=one.object, vhost_slots=vhost_slots)
+        return tuple(one.id for one in found)
 
     def device_del(self, name: str) -> None:
         """Remove a device (``device_del``), the guest being willing.
