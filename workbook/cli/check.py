@@ -122,6 +122,9 @@ def _attached(options: argparse.Namespace, host: Host | None, kvm: KvmHost | Non
     machine = attach(options.qmp, vhost_slots=resolve_slots(_slots(options.vhost_slots)))
     row = check_machine(str(options.qmp), machine, Question(host=host, kvm=kvm))
     code = _delivered(iter([row]), options)
+    if options.format == "table" and not (options.html or options.output):
+        for note in row["notes"]:  # where model and VM disagree comes first
+            print(f"    {note}")
     if options.what_if:
         report = machine.what_if_report(*options.what_if)
         print(report)
@@ -160,7 +163,12 @@ def _exit_code(verdicts: Mapping[Verdict, int]) -> int:
 
 def _summary(verdicts: Mapping[Verdict, int]) -> str:
     counts = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(verdicts.items()))
-    return f"{sum(verdicts.values()):,} VMs: {counts}" if counts else "no VM was found: give files or folders with VMs"
+    total = sum(verdicts.values())
+    return (
+        f"{total:,} VM{'s' if total > 1 else ''}: {counts}"
+        if counts
+        else "no VM was found: give files or folders with VMs"
+    )
 
 
 def _hosts(options: argparse.Namespace) -> tuple[Host | None, KvmHost | None]:

@@ -4,29 +4,27 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 from workbook.lib.actions import Action, DeviceAdd, Plug, RequestSize, Settle
 from workbook.lib.json_codec import JsonObject
 from workbook.lib.machine import Machine
 from workbook.lib.size import GiB, MiB
 from workbook.live.attach import AttachFailed, Virsh, attach
-from workbook.live.differential.random_vms import Sketch, sketches
+from workbook.live.attach.search import SECOND_MONITOR, properties_of
 from workbook.live.qemu.actions import perform
 from workbook.live.qemu.binary import QemuBinary
-from workbook.live.qemu.process import QemuDied
-from workbook.live.qemu.qmp import Qmp
 from workbook.live.qemu.session import Session
 
-SECOND_MONITOR = ("-qmp", "unix:TMP/attach,server=on,wait=off")
 LINE = (
     *("qemu-system-x86_64", "-accel", "tcg", "-machine", "pc,memory-backend=ram", "-nodefaults", "-display", "none"),
     *("-m", "1G,maxmem=20G,slots=3", "-object", "memory-backend-memfd,id=ram,size=1G,share=on"),
@@ -47,22 +45,6 @@ def door(session: Session) -> Path:
     return session.process.directory / "attach"
 
 
-def qom_of(qmp: Qmp) -> list[tuple[str, str, str]]:
-    """Everything that can be read of the devices and objects."""
-    found = []
-    for folder in ("/machine/peripheral", "/machine/peripheral-anon", "/objects"):
-        for child in sorted(qmp.execute("qom-list", {"path": folder}), key=lambda one: str(one["name"])):
-            if child["type"].startswith("child<"):
-                path = f"{folder}/{child['name']}"
-                for one in qmp.execute("qom-list", {"path": path}):
-                    try:
-                        value = qmp.execute("qom-get", {"path": path, "property": one["name"]})
-                    except Exception as error:  # noqa: BLE001 - what cannot be read is compared too
-                        value = str(error)
-                    found.append((path, one["name"], str(value)))
-    return found
-
-
 def disagreements(vm: Machine) -> list[str]:
     return [str(note) for note in vm.notes if "disagree" in note.text]
 
@@ -77,9 +59,9 @@ def test_state_and_what_if(running: Session) -> None:
         Settle(dev="vm0"),
     ):
         assert perform(running, action).error is None
-    before = qom_of(running.qmp)
+    before = properties_of(running.qmp)
     vm = attach(door(running), vhost_slots={"vu0": 512})
-    assert qom_of(running.qmp) == before
+    assert properties_of(running.qmp) == before
     assert disagreements(vm) == []
     seen = perform(running, RequestSize(dev="vm0", size=3 * GiB)).view
     assert seen is not None
@@ -105,25 +87,6 @@ def test_what_cannot_be_read_is_said(running: Session) -> None:
     notes = [str(note) for note in attach(door(running)).notes]
     assert any("vhost_slots={'vu0': ...}" in note for note in notes)
     assert any("which of its blocks are plugged cannot be read" in note for note in notes)
-
-
-@pytest.mark.qemu
-@settings(max_examples=12, derandomize=True, database=None, deadline=None, phases=(Phase.generate,),
-          suppress_health_check=list(HealthCheck))  # fmt: skip
-@given(sketch=sketches(["tcg"]))
-def test_random_vms(qemu_binary: QemuBinary, tmp_path_factory: pytest.TempPathFactory, sketch: Sketch) -> None:
-    """Whatever VM runs, and whatever has happened to it, the attached machine shows the same."""
-    limits = dict(sketch.vhost_backends)
-    folder = tmp_path_factory.mktemp("vm")
-    try:
-        with Session(qemu_binary, [*sketch.argv, *SECOND_MONITOR], limits, 20.0, folder / "migration") as session:
-            for step in sketch.steps:
-                perform(session, step.action)
-                if isinstance(step.action, DeviceAdd) and step.action.is_vhost_user:
-                    limits[str(step.action.id)] = step.action.vhost_slots
-            assert disagreements(attach(door(session), vhost_slots=limits)) == []
-    except QemuDied:
-        pass
 
 
 # -- what cannot be attached to ---------------------------------------------------------------------------------------
@@ -186,8 +149,8 @@ def version(*number: int) -> dict[str, Any]:
         (qmp_server({}), "the connection ended at query-version: the VM has ended, or closed it"),
         (qmp_server(version(10, 0, 2)), "the connection ended at query-target"),
         (qmp_server({}, hangs=True), "no answer to query-version in 0.5 s: the VM hangs"),
-        (qmp_server(version(7, 2, 22)), "QEMU 7.2.22: memslots on demand are in QEMU 8.2"),
-        (qmp_server({**version(10, 0, 2), "query-target": {"arch": "aarch64"}}), "the VM is an aarch64 one"),
+        (qmp_server(version(7, 2, 22)), "s: the VM runs QEMU 7.2.22: memslots on demand are in QEMU 8.2"),
+        (qmp_server({**version(10, 0, 2), "query-target": {"arch": "aarch64"}}), "s: the VM is an aarch64 one"),
         (qmp_server({"query-version": {"qemu": 3}}), "the VM answers otherwise than QEMU does"),
     ],
 )
@@ -196,6 +159,7 @@ def test_bad_sockets(tmp_path: Path, serve: Callable[[socket.socket], None], lin
     with serving(tmp_path / "s", serve) as path, pytest.raises(AttachFailed) as caught:
         attach(path, timeout=0.5)
     assert line in str(caught.value)
+    assert "AttachFailed" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -216,6 +180,22 @@ def test_another_client_and_an_end(running: Session) -> None:
     with pytest.raises(AttachFailed, match="the VM hangs"):
         attach(door(running), timeout=0.5)
     os.kill(running.process.pid, signal.SIGKILL)
+
+
+@pytest.mark.qemu
+def test_a_vm_that_has_not_run(qemu_binary: QemuBinary, tmp_path: Path) -> None:
+    """Before its first instruction the firmware has placed nothing: that is a note, and no disagreement."""
+    path = tmp_path / "qmp"
+    line = (*("-S", "-machine", "q35", "-nodefaults", "-display", "none"), "-qmp", f"unix:{path},server=on,wait=off")
+    with subprocess.Popen([qemu_binary.path, *line], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            while not path.exists() and process.poll() is None:
+                time.sleep(0.01)
+            vm = attach(path, timeout=20.0)
+        finally:
+            process.kill()
+    assert disagreements(vm) == []
+    assert any("has not run yet" in note.text for note in vm.notes)
 
 
 # -- libvirt ----------------------------------------------------------------------------------------------------------

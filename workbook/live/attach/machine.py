@@ -46,13 +46,16 @@ def attach(
     AttachFailed
         The VM cannot be queried, or cannot be modelled.
     """
-    monitor = QmpSocket(vm, timeout) if isinstance(vm, str | Path) else vm
+    given = dict(vhost_slots or {})
+    if not isinstance(vm, str | Path):
+        return _brought_to_life(read_vm(vm), given)
+    socket = QmpSocket(vm, timeout)
     try:
-        found = read_vm(monitor)
+        return _brought_to_life(read_vm(socket), given)
+    except AttachFailed as error:
+        raise (error if str(error).startswith(f"{vm}: ") else AttachFailed(f"{vm}: {error}")) from None
     finally:
-        if isinstance(vm, str | Path):
-            monitor.close()
-    return _brought_to_life(found, dict(vhost_slots or {}))
+        socket.close()
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def _machine(found: RunningVm, guess: _Guess, rules: RuleSet) -> Machine:
         if one.driver == "virtio-mem-pci" and one.id:
             _plug(machine, one, found.view.mapped_memslots[one.id].index)
     machine.warnings.clear()
+    machine.migrating = found.migrating
     return machine
 
 
@@ -181,12 +185,15 @@ def _disagreements(machine: Machine, found: RunningVm) -> Iterator[Note]:
             )
             yield Note("not modelled", f"model and VM disagree: {shown}", where)
     used = machine.kvm_used
-    if found.kvm_memslots is not None and used and used[0] != found.kvm_memslots:
+    if found.has_run and found.kvm_memslots is not None and used and used[0] != found.kvm_memslots:
         text = f"model and VM disagree: the VM has {found.kvm_memslots} KVM memslots, the model {used[0]}"
+        text += " (after the firmware, which may still be at work)" if found.kvm_memslots < used[0] else ""
         yield Note("not modelled", text, "info mtree -f")
 
 
 def _assumptions(machine: Machine, found: RunningVm, guess: _Guess, given: Mapping[str, int | None]) -> Iterator[Note]:
+    if not found.has_run:
+        yield Note("assumed", "the VM has not run yet: KVM's memslots are those after its firmware", "query-status")
     for one in found.devices:
         if one.driver.startswith("vhost-user-") and one.id not in given:
             limit = guess.limits[one.id]

@@ -6,7 +6,7 @@ Only queries are sent: ``query-*``, ``qom-list``, ``qom-get``, and ``info`` of t
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from workbook.lib.recording.format import View
@@ -33,6 +33,21 @@ _FIXTURES: Final = (
     "vmware-svga", "bochs-display", "ramfb", "ivshmem-plain", "ivshmem-doorbell", "acpi-erst",
     "e1000", "e1000e", "rtl8139", "virtio-net-pci",
 )  # fmt: skip
+_BEFORE: Final = frozenset({"prelaunch", "preconfig", "inmigrate"})
+"""States of ``query-status`` of a VM whose CPUs have not run."""
+_MIGRATING: Final = frozenset(
+    {
+        "setup",
+        "active",
+        "postcopy-active",
+        "postcopy-paused",
+        "postcopy-recover",
+        "pre-switchover",
+        "device",
+        "wait-unplug",
+    }
+)
+"""States of ``query-migrate`` in which the guest's requests are answered with BUSY."""
 _LEFT_ALONE: Final = frozenset({0, 0xE0000000, 1 << 32})
 """Default of ``max-ram-below-4g``."""
 _RAM_LINE = re.compile(r"-[0-9a-f]{16} \(prio -?\d+, (?:ram|rom|romd|nv-ram)\): (?P<name>\S+)")
@@ -86,6 +101,10 @@ class RunningVm:
         As the VM shows them; None where it does not.
     view
         What the monitor shows of the device memory.
+    has_run
+        Its CPUs have run: before that the firmware has placed nothing.
+    migrating
+        An outgoing migration is active.
     kvm_memslots
         RAM that KVM has in its first address space; None without KVM.
     mapped
@@ -100,7 +119,8 @@ class RunningVm:
     firmware_size: int | None
     view: View
     kvm_memslots: int | None
-    passed_over: tuple[str, ...] = field(default=())
+    has_run: bool = True
+    migrating: bool = False
 
 
 class _Reader:
@@ -142,6 +162,8 @@ def read_vm(monitor: Monitor) -> RunningVm:
     reader = _Reader(monitor)
     try:
         return _read(reader)
+    except AttachFailed:
+        raise  # one of the ValueErrors below
     except (QmpRefusal, KeyError, TypeError, ValueError) as error:
         raise AttachFailed(f"the VM answers otherwise than QEMU does: {type(error).__name__} {error}"[:300]) from None
 
@@ -176,6 +198,8 @@ def _read(reader: _Reader) -> RunningVm:
         firmware_size=int(firmware[2], 16) - int(firmware[1], 16) + 1 if firmware else None,
         view=view,
         kvm_memslots=sum(line.endswith(" KVM") for line in lines) if kvm else None,
+        has_run=reader.ask("query-status")["status"] not in _BEFORE,
+        migrating=reader.ask("query-migrate").get("status") in _MIGRATING,
     )
 
 
