@@ -88,7 +88,7 @@ STEPS = 16
 
 def measure(page: Page, explorer: Locator, turns: int) -> list[tuple[float, float]]:
     """Press an arrow key so often; return milliseconds to the first and the last changed frame."""
-    slider = explorer.locator(".widget-hslider", has_text="Requested size").locator(".noUi-handle")
+    slider = explorer.get_by_role("slider", name="Requested size", exact=True)
     element = explorer.element_handle()
     assert element is not None
     found = []
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         open_notebook(page, lab, "latency.ipynb")
         explorer = explorer_in(page)
         for size in ("64 GiB", "1 TiB", "64 GiB"):
-            field = explorer.get_by_title("Requested size: any size, such as 100.5G")
+            field = explorer.get_by_label("Requested size, typed")
             field.fill(size)
             field.press("Enter")
             page.wait_for_timeout(QUIET)

@@ -20,17 +20,17 @@ def explorer_of(page: Page, lab: str) -> Locator:
 
 def test_explorer(page: Page, lab: str) -> None:
     """The explorer as it opens."""
-    page.set_viewport_size({"width": 1400, "height": 1900})
+    page.set_viewport_size({"width": 1600, "height": 900})
     explorer_of(page, lab).screenshot(path=FOLDER / "explorer.png")
 
 
 def test_comparison(page: Page, lab: str) -> None:
     """The RFC's rules beside the merged ones for the same VM."""
-    page.set_viewport_size({"width": 1700, "height": 2300})
+    page.set_viewport_size({"width": 1600, "height": 1000})
     explorer = explorer_of(page, lab)
     page.get_by_role("button", name="Guest follows").click()
     page.get_by_role("button", name="Compare").click()
-    page.get_by_label("Rule set").first.select_option("qemu-10.0")
+    page.get_by_label("Policy").first.select_option("QEMU's own")
     page.wait_for_timeout(2_500)
     explorer.screenshot(path=FOLDER / "comparison.png")
 

@@ -19,7 +19,7 @@ def test_slider_moved_by_keyboard_changes_picture_and_text(page: Page, lab: str)
     explorer = explorer_in(page)
     summary = explorer.locator(".memslots-tiles")
     before_text, before_picture = summary.inner_text(), pixels(explorer)
-    slider = explorer.locator(".widget-hslider", has_text="Requested size").locator(".noUi-handle")
+    slider = explorer.get_by_role("slider", name="Requested size", exact=True)
     slider.focus()
     for _ in range(8):
         slider.press("ArrowRight")

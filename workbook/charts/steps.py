@@ -123,7 +123,7 @@ class StepsChart:
         if whole is not self._outcome:
             self._outcome = whole
             show(self.source, step_columns(whole))
-            self._range.end = 1.15 * max(len(whole.steps) - 1, 1)
+            self._range.end = 1.25 * max(len(whole.steps) - 1, 1)
             show(self.events, self._marks(whole))
             self._heading.update(TITLE if whole.steps else NO_STEPS)
         self._here.location = position

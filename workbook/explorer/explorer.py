@@ -156,7 +156,7 @@ class Explorer(Displayed):
         travel = [_button(*one) for one in _BUTTONS if one[0] in _TRAVEL]
         return [
             preset,
-            *settings_items(_TOOLBAR_SETTINGS, bare=True),
+            *settings_items(_TOOLBAR_SETTINGS),
             _button("compare", "Compare", "Keep this VM as B and go on changing A; differing settings are marked"),
             _button("swap", "Swap", "Exchange A and B; the controls always change A"),
             *travel,
@@ -386,6 +386,7 @@ class Explorer(Displayed):
         self.panel.show_scenario(self.scenario, differ)
         self.panel.show({"follow": {"on": self._follow}, "cut": {"on": self._cut}})
         values, offers = self._choices.shown(self.scenario, lambda _setting: None, differ)
+        values["qemu"] = {**values["qemu"], "hidden": values["qemu"].get("disabled", False)}
         comparing = other is not None
         self.toolbar.show(
             {

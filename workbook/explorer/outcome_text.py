@@ -12,12 +12,25 @@ from workbook.lib.explore.slot_table import slot_csv
 from workbook.lib.explore.timeline import Step
 from workbook.lib.notes import Note
 from workbook.lib.size import format_size
-from workbook.lib.trace import binding_step
+from workbook.lib.trace import TraceStep, binding_step
 
 __all__ = ("deciding_line", "events", "links", "notes_list", "preformatted", "steps_table", "tiles", "verdict")
 
 MAX_LINES: Final = 300
 """Lines of a text that are shown; a 1,024-slot tree is long and its middle is seldom read."""
+_DECIDES: Final = {
+    "needed": "what the device needs",
+    "limit": "the policy's limit",
+    "device limit": "the most that one device may have",
+    "share": "the device's share of the available memslots",
+    "share of total": "the device's share of all memslots",
+    "less 10 %": "nine tenths of the device's share",
+    "user limit": "the user's limit",
+    "user's memslots": "the user's number of memslots",
+    "soft budget": "QEMU's soft limit for all memory devices",
+    "available": "what is available",
+}
+"""What a step of a decision is called in a sentence."""
 _ALARM: Final = "var(--jp-error-color1, #b3261e)"
 _WARNING: Final = "var(--jp-warn-color1, #8a6100)"
 
@@ -52,15 +65,21 @@ def deciding_line(outcome: Outcome) -> str:
         return f"<b>Refused because:</b> {html.escape(str(reason[-1]))}"
     for one in outcome.layout.devices if outcome.layout else ():
         if one.type == "virtio-mem" and (index := binding_step(one.decision.trace)) is not None:
-            return f"<b>Decided by:</b> {html.escape(str(one.decision.trace[index]))}"
-    return "<b>Decided by:</b> no rule: the memory is mapped as one memslot"
+            return f"<b>Decided by</b> {html.escape(_sentence(one.decision.trace[index]))}"
+    return "<b>Decided by</b> no rule: the memory is mapped as one memslot"
+
+
+def _sentence(step: TraceStep) -> str:
+    """Return the value that decided in words; its arithmetic stands in the table of *Why*."""
+    what = _DECIDES.get(step.name, f"\N{LEFT DOUBLE QUOTATION MARK}{step.name}\N{RIGHT DOUBLE QUOTATION MARK}")
+    return f"{what}: {step.shown} ({step.why})"
 
 
 def verdict(outcome: Outcome, name: str = "") -> str:
     """Return the refusal or the warnings, as an alert that screen readers announce; empty where all is well."""
     side = f"{html.escape(name)}: " if name else ""
     if outcome.problem:
-        who = "QEMU refuses" if outcome.problem.by_qemu else "Invalid scenario"
+        who = f"{outcome.problem.who} refuses" if outcome.problem.by_qemu else "Invalid scenario"
         advice = f"<br><b>What to do:</b> {html.escape(outcome.problem.advice)}" if outcome.problem.advice else ""
         return _box(_ALARM, f"<b>{side}{who}:</b> {html.escape(outcome.problem.message)}{advice}")
     warnings = outcome.layout.warnings if outcome.layout else ()

@@ -31,18 +31,21 @@ class Problem:
         Whether QEMU would say so.
     reason
         The numbers that lead there, in order; the last one is too large. Empty where there are none.
+    who
+        Who refuses: QEMU, libvirt, or another monitor.
     """
 
     message: str
     advice: str
     by_qemu: bool
     reason: tuple[ReasonStep, ...] = ()
+    who: str = "QEMU"
 
     @classmethod
     def of(cls, error: WorkbookError) -> "Problem":
         """Take what an error has to say."""
         if isinstance(error, Refusal):
-            return cls(error.message, error.advice, by_qemu=True, reason=error.reason)
+            return cls(error.message, error.advice, by_qemu=True, reason=error.reason, who=error.who)
         return cls(str(error), "", by_qemu=False)
 
 

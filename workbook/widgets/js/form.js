@@ -9,8 +9,10 @@ const made = (tag, properties = {}, ...children) => {
   return element
 }
 
+// every form of a page is a module of its own: a counter alone would give two controls one id
+const page = Math.random().toString(36).slice(2)
 let numbered = 0
-const freshId = () => `memslots-control-${numbered++}`
+const freshId = () => `memslots-${page}-${numbered++}`
 
 // One message at a time: the next one waits for the kernel's answer, and of a slider only the last position waits.
 class Line {

@@ -1,0 +1,69 @@
+"""Explorers in a kernel: however often cells run and pages are loaded, only the last run's widgets are alive."""
+
+from lab_page import explorer_in, open_notebook, put_notebook
+from playwright.sync_api import Browser, Page, WebSocket, expect
+
+RUNS, RELOADS = 10, 3
+SOURCE = "from workbook.explorer import Explorer\nExplorer('cover-letter')"
+COUNT = """from ipywidgets.widgets.widget import _instances
+print("alive:", len(_instances), "in", sum(type(one).__name__ == "Explorer" for one in _instances.values()))"""
+MOST_MESSAGES = 12
+"""From the kernel for one turn of a slider: busy, idle, charts, controls and texts."""
+
+
+def alive(page: Page) -> list[int]:
+    """How many widgets and explorers the kernel has, by the last cell's output."""
+    text = page.locator(".jp-OutputArea-output", has_text="alive:").last.inner_text().split()
+    return [int(text[1]), int(text[3])]
+
+
+def run_all(page: Page) -> None:
+    """Run all cells and wait for the last one."""
+    page.get_by_text("| Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator("#jp-mainmenu-run").get_by_text("Run All Cells", exact=True).click()
+    page.wait_for_timeout(300)
+    page.get_by_text("| Idle").wait_for(timeout=60_000)
+
+
+def test_ten_run_alls_and_three_reloads(browser: Browser, lab: str) -> None:
+    """After ten Run Alls and three reloads one explorer is alive, and a turn is as few messages as at first.
+
+    Takes longer than ten seconds: thirteen runs and four page loads.
+    """
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    received: list[str | bytes] = []
+
+    def watch(socket: WebSocket) -> None:
+        if "/channels" in socket.url:
+            socket.on("framereceived", received.append)
+
+    page.on("websocket", watch)
+    put_notebook(lab, "lifetime.ipynb", [SOURCE, COUNT])
+    open_notebook(page, lab, "lifetime.ipynb")
+    explorer_in(page)
+    page.get_by_text("| Idle").wait_for(timeout=60_000)
+    first = alive(page)
+    assert first[1] == 1
+    for _ in range(RUNS - 1):
+        run_all(page)
+    assert alive(page) == first
+    for _ in range(RELOADS):
+        page.reload()
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
+        run_all(page)
+        explorer = explorer_in(page)
+        assert alive(page) == first
+    slider = explorer.get_by_role("slider", name="Requested size", exact=True)
+    tile = explorer.locator(".memslots-tiles b").first
+    slider.press("ArrowRight")
+    expect(tile).not_to_have_text("0 of 500")
+    page.wait_for_timeout(500)
+    before = tile.inner_text()
+    received.clear()
+    for _ in range(4):
+        slider.press("ArrowRight")
+    expect(tile).not_to_have_text(before)
+    page.wait_for_timeout(500)
+    assert 0 < len(received) <= MOST_MESSAGES * 4
+    page.close()
