@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from workbook.charts import DecisionTrace, OutcomeCharts
 from workbook.charts.comparison import ComparisonCharts
-from workbook.lib.explore.advice import Advice, advise, binding
+from workbook.lib.explore.advice import Advice, advise, binding, smallest_limits
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.scenario import Scenario
 from workbook.tables.comparison import difference
@@ -147,7 +147,9 @@ class OutcomeView(widgets.VBox):
         said = [verdict(outcome, name_a), verdict(other, name_b) if other else ""]
         self._advise(outcome)
         binds = binding(self.found)
-        decides = f"<b>Limited by:</b> {html.escape(binds)}" if binds else deciding_line(outcome)
+        decides = (
+            f"<b>Limited by:</b> {html.escape(binds)}{self._smallest(outcome)}" if binds else deciding_line(outcome)
+        )
         self._notice.value = f"{''.join(said)}<div class='decides'>{decides}</div>"
         steps = self._whole.steps
         position = max(len(outcome.steps) - 1, 0)
@@ -211,6 +213,11 @@ class OutcomeView(widgets.VBox):
             values[str(number)] = {"label": f"Try: {one.text}"}
         if self.advice.values != values:
             self.advice.show(values)
+
+    def _smallest(self, outcome: Outcome) -> str:
+        """Return the smallest limits that help, in words."""
+        answers = [f"{limit:,} for {who}" for who, limit in smallest_limits(outcome, self.found)]
+        return f"; the smallest limit that helps: {', '.join(answers)}" if answers else ""
 
     def _take(self, name: str, _event: Event) -> None:
         if self._apply is not None and int(name) < len(self.found):

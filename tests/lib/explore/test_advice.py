@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from strategies import scenarios
 
-from workbook.lib.explore.advice import advise, binding
+from workbook.lib.explore.advice import advise, binding, smallest_limits
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
 from workbook.lib.explore.settings import SETTINGS, virtio_mem_devices
@@ -152,3 +152,27 @@ def test_the_back_end_with_the_fewest_is_named() -> None:
     named = VhostDevice(id="fs0", slots=0)
     found = advise(Outcome.of(replace(scenario, devices=(*memory, named))))
     assert binding(found) == "vhost back end fs0 (0 memslots)"
+
+
+@pytest.mark.parametrize(("name", "devices"), [("kubevirt-dpdk", 1), ("vhost-after", 1), ("kata-old-virtiofsd", 2)])
+def test_the_smallest_limit_is_exact(name: str, devices: int) -> None:
+    """The number that is said to help does, and one less does not."""
+    scenario = SETTINGS["devices"].put(PRESETS[name].scenario, devices, None)
+    outcome = Outcome.of(scenario)
+    answers = dict(smallest_limits(outcome, advise(outcome)))
+    limit = answers["a vhost back end"]
+
+    def helps(slots: int) -> bool:
+        changed = Outcome.of(SETTINGS["vhost_slots"].put(scenario, slots, None))
+        if changed.problem is not None or changed.layout is None:
+            return False
+        return outcome.problem is not None or any(one.decision.count > 1 for one in changed.layout.devices)
+
+    assert helps(limit)
+    assert not helps(limit - 1)
+
+
+def test_no_limit_where_nothing_is_wrong() -> None:
+    """Where QEMU accepts and every device is divided there is no limit to name."""
+    outcome = Outcome.of(PRESETS["kata-virtiofsd"].scenario)
+    assert smallest_limits(outcome, advise(outcome)) == ()

@@ -17,7 +17,7 @@ from workbook.lib.size import GiB, format_size
 from .outcome import Outcome
 from .settings import DEVICE_SIZE, MAX_MEMSLOTS, VHOST_PLACE, reported_memslots, virtio_mem_devices
 
-__all__ = ("Advice", "advise", "binding")
+__all__ = ("Advice", "advise", "binding", "smallest_limits")
 
 _LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 4096, KVM_SLOTS_TODAY)
 """Memslot limits that back ends and kernels have; advice names the smallest one that helps."""
@@ -47,21 +47,75 @@ def advise(outcome: Outcome) -> tuple[Advice, ...]:
 
     Empty where nothing is wrong: QEMU accepts, and no device that could have several memslots has one.
     """
-    stuck = _single_slots(outcome)
-    if outcome.problem is None and not stuck:
+    if outcome.problem is None and not _single_slots(outcome):
         return ()
-    # what happens after the start decides on nothing of it: most scenarios need not be played to their end
-    at_start = outcome.refusal is not None or outcome.problem is None
     found = []
     for binds, ladder in _ladders(outcome.scenario, outcome.rules):
         # a ladder ends where a step would be no VM any more, such as a maxmem beyond 2^64
         with suppress(BadInput):
             for text, scenario in ladder:
-                better = Outcome.of(replace(scenario, actions=()) if at_start else scenario, outcome.rules)
-                if better.problem is None and (outcome.problem is not None or _single_slots(better) < stuck):
+                better = _better(outcome, scenario)
+                if better is not None:
                     found.append(Advice(f"{text}: {_decisions(better)}", scenario, binds))
                     break
     return tuple(found)
+
+
+def _better(outcome: Outcome, scenario: Scenario) -> Outcome | None:
+    """Play a changed scenario; return what follows where it helps, else None."""
+    # what happens after the start decides on nothing of it: most scenarios need not be played to their end
+    at_start = outcome.refusal is not None or outcome.problem is None
+    better = Outcome.of(replace(scenario, actions=()) if at_start else scenario, outcome.rules)
+    helps = better.problem is None and (outcome.problem is not None or _single_slots(better) < _single_slots(outcome))
+    return better if helps else None
+
+
+def smallest_limits(outcome: Outcome, found: Iterable[Advice]) -> tuple[tuple[str, int], ...]:
+    """Return the smallest numbers of memslots that help, exact to one, of each kind of limit that advice was found for.
+
+    Parameters
+    ----------
+    found
+        What `advise` returns for the outcome: typical limits, between which the smallest is searched by halves.
+
+    Returns
+    -------
+    tuple
+        ``a vhost back end`` or ``KVM``, and the number.
+    """
+    vm, changed = outcome.scenario, [one.scenario for one in found]
+    answers = []
+    for who, change, current in (
+        ("a vhost back end", _with_vhost_slots, _fewest_slots(vm)),
+        ("KVM", lambda scenario, limit: replace(scenario, kvm_slots=limit), vm.kvm_slots),
+    ):
+        larger = [limit for limit in _LIMITS if current is not None and limit > current]
+        high = next((limit for limit in larger if change(vm, limit) in changed), None)
+        if current is None or high is None:
+            continue
+        low = current
+        while low + 1 < high:
+            middle = (low + high) // 2
+            if _better(outcome, change(vm, middle)) is None:
+                low = middle
+            else:
+                high = middle
+        answers.append((who, high))
+    return tuple(answers)
+
+
+def _fewest_slots(scenario: Scenario) -> int | None:
+    """Return the limit of the vhost back end with the fewest memslots; None without one."""
+    return min((reported_memslots(one) for one in scenario.devices if isinstance(one, VhostDevice)), default=None)
+
+
+def _with_vhost_slots(scenario: Scenario, limit: int) -> Scenario:
+    """Let every vhost back end report at least so many memslots."""
+    devices = tuple(
+        replace(one, slots=max(one.slots or 0, limit)) if isinstance(one, VhostDevice) else one
+        for one in scenario.devices
+    )
+    return replace(scenario, devices=devices)
 
 
 def _decisions(outcome: Outcome) -> str:
@@ -123,16 +177,10 @@ def _vhost_first(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
 
 
 def _more_vhost_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    limits = [reported_memslots(one) for one in scenario.devices if isinstance(one, VhostDevice)]
-    if not limits:
-        return
+    fewest = _fewest_slots(scenario)
     for limit in _LIMITS:
-        if limit > min(limits):
-            devices = tuple(
-                replace(one, slots=max(one.slots or 0, limit)) if isinstance(one, VhostDevice) else one
-                for one in scenario.devices
-            )
-            yield f"a vhost back end with {limit} memslots", replace(scenario, devices=devices)
+        if fewest is not None and limit > fewest:
+            yield f"a vhost back end with {limit} memslots", _with_vhost_slots(scenario, limit)
 
 
 def _more_kvm_slots(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
