@@ -3,8 +3,10 @@
 import re
 import shutil
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
+from accessibility import violations
 from browser_session import watched_page
 from playwright.sync_api import Browser, Page, expect
 
@@ -112,6 +114,25 @@ def test_refused_vm_has_qemus_words(live: Page) -> None:
         Machine.from_text(REFUSED)
     expect(live.locator("#verdict q").first).to_have_text(refused.value.message)
     expect(live.locator("#map svg")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(live: Page, theme: Literal["light", "dark"]) -> None:
+    """axe-core finds no violation in the page with a VM in it, light and dark."""
+    live.emulate_media(color_scheme=theme)
+    paste(live, PS)
+    expect(live.locator("html")).to_have_attribute("data-theme", theme)
+    assert violations(live) == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_sticks_out(live: Page, width: int) -> None:
+    """On a phone and on a laptop nothing sticks out of the page to the side."""
+    live.set_viewport_size({"width": width, "height": 800})
+    paste(live, PS)
+    expect(live.locator("#map svg")).to_be_visible()
+    live.wait_for_timeout(400)
+    assert live.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_nonsense_is_one_line(live: Page) -> None:

@@ -1,11 +1,13 @@
 """The reviewer's page of the cover-letter VM: opened from disk in a browser that has no network."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from accessibility import violations
 from playwright.sync_api import Locator, Page, expect
 
 from workbook.data import cover_letter
@@ -232,13 +234,25 @@ def test_focus_is_visible_and_every_control_is_reached_by_tab(opened: Page) -> N
     assert all(style != "none" for name, style in reached[:9])
 
 
-def test_slides_turn_by_keys(page: Page, tmp_path: Path) -> None:
-    """A deck of the first notebook: arrow keys turn its pages, without a network and without an error."""
+@pytest.fixture(scope="module")
+def deck(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A deck of the notebook of the cover letter."""
     notebook = Path(__file__).resolve().parents[2] / "notebooks" / "01-cover-letter.ipynb"
-    deck = tmp_path / "deck.html"
-    assert main(["--notebook", str(notebook), "--slides", "-o", str(deck)]) == 0
+    path = tmp_path_factory.mktemp("deck") / "deck.html"
+    assert main(["--notebook", str(notebook), "--slides", "-o", str(path)]) == 0
+    return path
+
+
+def open_deck(page: Page, path: Path) -> None:
+    """Open a deck and wait until its cells are arranged."""
+    page.goto(path.as_uri())
+    expect(page.locator(".deck")).to_have_attribute("data-arranged", re.compile("x"), timeout=60_000)
+
+
+def test_slides_turn_by_keys(page: Page, deck: Path) -> None:
+    """Arrow keys turn the pages of a deck, without a network and without an error."""
     page.context.set_offline(True)
-    page.goto(deck.as_uri())
+    open_deck(page, deck)
     number = page.locator("[data-page]")
     expect(number).to_have_text(re.compile(r"^1 / \d+$"))
     page.keyboard.press("ArrowRight")
@@ -272,3 +286,62 @@ def test_refused_place_has_qemus_words_and_no_bars(page: Page, tmp_path: Path) -
     )
     assert width > 300
     assert page.console_problems == []  # type: ignore[attr-defined]
+
+
+def test_slides_do_not_overflow(page: Page, deck: Path) -> None:
+    """At 1280 x 800 no slide is higher than the screen: what does not fit is on the next one, and nothing is lost."""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    open_deck(page, deck)
+    heights = page.evaluate("[...document.querySelectorAll('.slide')].map((one) => one.scrollHeight)")
+    assert max(heights) <= 800
+    assert len(heights) >= 5
+    cells = page.locator(".slide .cell").count()
+    page.set_viewport_size({"width": 1280, "height": 600})
+    expect(page.locator(".deck")).to_have_attribute("data-arranged", "1280 x 600")
+    assert page.locator(".slide .cell").count() == cells
+
+
+@pytest.mark.parametrize("kind", ["report", "deck"])
+def test_saves_as_pdf(page: Page, request: pytest.FixtureRequest, kind: str) -> None:
+    """Chromium makes a real PDF of a page with charts: of a report a few pages, of a deck one or more a slide."""
+    path: Path = request.getfixturevalue(kind)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    slides = 0
+    if kind == "deck":
+        open_deck(page, path)
+        slides = page.locator(".slide").count()
+    else:
+        open_page(page, path)
+    before = time.monotonic()
+    pdf = page.pdf(format="A4")
+    print(f"\n{kind}: {len(pdf):,} bytes after {time.monotonic() - before:.1f} s")
+    pages = len(re.findall(rb"/Type\s*/Page[^s]", pdf))
+    assert (slides <= pages <= 3 * slides) if slides else (3 <= pages <= 8)
+
+
+def test_phone_has_the_picture_beside_the_slider(page: Page, report: Path) -> None:
+    """At 390 pixels the map stays in sight above the slider that changes it, and nothing sticks out to the side."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, report)
+    for name in ("device_size", "requested_size"):
+        handle = slider(page, name)
+        handle.evaluate("(one) => one.scrollIntoView({block: 'start'})")
+        handle.press("ArrowRight")
+        expect(handle).to_be_in_viewport()
+        picture, control = page.locator("figure.map").bounding_box(), handle.bounding_box()
+        assert picture
+        assert control
+        assert 0 <= picture["y"] < picture["y"] + picture["height"] <= control["y"] + 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["report", "deck"])
+def test_axe_finds_nothing(
+    page: Page, request: pytest.FixtureRequest, kind: str, theme: Literal["light", "dark"]
+) -> None:
+    """axe-core finds no violation in a report and in a deck, light and dark."""
+    page.emulate_media(color_scheme=theme)
+    path: Path = request.getfixturevalue(kind)
+    (open_deck if kind == "deck" else open_page)(page, path)
+    assert violations(page) == []

@@ -236,4 +236,4 @@ async function startPanels() {
   })
 }
 
-startPanels()
+const drawn = startPanels()
