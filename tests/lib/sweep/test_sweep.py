@@ -78,7 +78,7 @@ def decided(result: Result) -> list[tuple[int, int, int, int]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(given_points=st.lists(points(), min_size=1, max_size=40))
 def test_extreme_points(name: str, given_points: list[dict[str, int]]) -> None:
     """At random points (wraps, rounding, sizes from one byte to 8 PiB) a sweep decides what the model decides."""
