@@ -18,7 +18,7 @@ __all__ = ("Command", "TextForm", "recognise")
 
 _PROGRAM: Final = re.compile(r"(?:^|[\s/])(?:qemu-system-[a-z0-9_]+|qemu-kvm|kvm)(?=[\s\"']|$)")
 _PS_HEADER: Final = re.compile(r"^\s*(?:UID|USER|F|PID|COMMAND|CMD|ARGS)\b.*$", re.MULTILINE)
-_PS_COLUMNS: Final = re.compile(r"\S+\s+\d+\s|\s*\d+\s|[\s|`\\\u2500-\u257f-]*[\u2500-\u257f]\s*\d+\s")
+_PS_COLUMNS: Final = re.compile(r"[A-Za-z_][\w.+-]*\s+\d+\s|\s*\d+\s|[\s|`\\\u2500-\u257f-]*[\u2500-\u257f]\s*\d+\s")
 """A user and a process id, or the id alone; ``systemctl status`` draws a tree before it."""
 _LOGGED: Final = re.compile(r"launching \S+ with: \[(.*?)\](?:\\?\"|\s|$)", re.DOTALL)
 _QUOTED_WORD: Final = re.compile(r"'([^'\n]*)'|\"([^\"\n]*)\"")

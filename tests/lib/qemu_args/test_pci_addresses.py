@@ -104,3 +104,22 @@ def test_a_line_that_was_shortened() -> None:
         "there is a bus pci.1",
         "there is a drive d",
     }
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("virtio-mem-pci,memdev=m,block-size=3M,foo=1", "'block-size' property has to be a power of two"),
+        ("virtio-mem-pci,memdev=n,block-size=3M", "Device 'n' not found"),
+        (
+            "nvdimm,memdev=m,label-size=1K,foo=1",
+            "Property 'nvdimm.label-size' (0x400) is required at least 0x20000",
+        ),
+    ],
+)
+def test_properties_are_set_in_order(device: str, message: str) -> None:
+    """A value that its setter refuses, and a link to nothing, are found in the place of the property."""
+    line = f"-accel tcg -m 1G,maxmem=3G,slots=2 -object memory-backend-ram,id=m,size=1G -device {device}"
+    with pytest.raises(Refusal) as caught:
+        Machine.from_qemu_args(line, rules="qemu-10.0")
+    assert caught.value.message == message

@@ -130,6 +130,7 @@ class DeviceCreation:
             **dict.fromkeys(("rng", "iothread", "cryptodev"), ids_of(line.objects, "id")),
         }
         names = {key: ids for key, ids in defined.items() if ids and self.complete}
+        names["memdev"] = ids_of(line.objects, "id")
         return Buses("pcie.0" if board.chipset == "q35" else "pci.0", names=names)
 
     def _addresses(self, board: Board, scenario: Scenario, display: str | None) -> PciAddresses | None:

@@ -5,7 +5,7 @@ hw/mem/pc-dimm.c, hw/mem/nvdimm.c (QEMU 7.2 to 10.0), compared with a QEMU 10.0.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -230,6 +230,8 @@ def _check_value(props: Properties, driver: str, key: str, kind: str) -> None:
             props.int32(key, 0)
         case "str" | "string" | "link":
             props.text(key)
+    if check := _SETTERS.get((driver, key)):
+        check(props)
     if key == "addr" and kind == "str" and "romfile" in (device_properties(driver) or {}):
         _check_pci_address(props, driver)
 
@@ -281,17 +283,43 @@ def device_of(props: Properties, *, vhost_slots: int | None = None) -> Device | 
     return VhostDevice(id=name, driver=driver, slots=slots, kernel=kind != "user", where=props.where)
 
 
-def _virtio_mem(name: str | None, props: Properties) -> VirtioMem:
+def _check_block_size(props: Properties) -> None:
     block_size = props.size("block-size")
-    if "block-size" in props and not block_size:
+    if block_size < MiB:
         raise props.refusal(
             f"'block-size' property has to be at least {MiB:#x}", "use 1 MiB or more, or leave it out for the default"
         )
+    if block_size & (block_size - 1):
+        raise props.refusal("'block-size' property has to be a power of two", "use 1M, 2M, 4M, 8M ...")
+
+
+def _check_label_size(props: Properties) -> None:
+    label_size = props.size("label-size")
+    if label_size < _MIN_LABEL_SIZE:
+        raise props.refusal(
+            f"Property 'nvdimm.label-size' ({label_size:#x}) is required at least {_MIN_LABEL_SIZE:#x}", "use 128K"
+        )
+
+
+def _check_uuid(props: Properties) -> None:
+    if not _UUID.fullmatch(props.text("uuid") or ""):
+        raise props.refusal("Property 'nvdimm.uuid' has invalid value", "32 hexadecimal digits in five groups")
+
+
+_SETTERS: Final[dict[tuple[str, str], Callable[[Properties], None]]] = {
+    ("virtio-mem-pci", "block-size"): _check_block_size,
+    ("nvdimm", "label-size"): _check_label_size,
+    ("nvdimm", "uuid"): _check_uuid,
+}
+"""Properties that refuse a value when they are set, in their place among the others."""
+
+
+def _virtio_mem(name: str | None, props: Properties) -> VirtioMem:
     return VirtioMem(
         id=name,
         memdev=props.text("memdev") or None,
         requested_size=props.size("requested-size"),
-        block_size=block_size,
+        block_size=props.size("block-size"),
         memaddr=props.number("memaddr"),
         node=props.number("node", bits=32),
         max_memslots=props.number("max-memslots", bits=16) if "max-memslots" in props else None,
@@ -304,23 +332,15 @@ def _virtio_mem(name: str | None, props: Properties) -> VirtioMem:
 
 
 def _nvdimm(name: str | None, props: Properties) -> Nvdimm:
-    label_size = props.size("label-size")
-    if "label-size" in props and label_size < _MIN_LABEL_SIZE:
-        raise props.refusal(
-            f"Property 'nvdimm.label-size' ({label_size:#x}) is required at least {_MIN_LABEL_SIZE:#x}", "use 128K"
-        )
-    uuid = props.text("uuid")
-    if uuid is not None and not _UUID.fullmatch(uuid):
-        raise props.refusal("Property 'nvdimm.uuid' has invalid value", "32 hexadecimal digits in five groups")
     return Nvdimm(
         id=name,
         memdev=props.text("memdev") or None,
         addr=props.number("addr"),
         slot=props.int32("slot", -1),
         node=props.number("node", bits=32),
-        label_size=label_size,
+        label_size=props.size("label-size"),
         unarmed=props.flag("unarmed"),
-        uuid=uuid,
+        uuid=props.text("uuid"),
         where=props.where,
     )
 

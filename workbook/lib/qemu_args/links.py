@@ -16,7 +16,7 @@ Names = Mapping[str, frozenset[str]]
 """What a line defines, by the property that names it, such as ``drive``; a kind that it does not define at all is not
 there: such a line was shortened by somebody.
 """
-_OBJECTS: Final = frozenset(("rng", "iothread", "cryptodev"))
+_OBJECTS: Final = frozenset(("memdev", "rng", "iothread", "cryptodev"))
 """Links to objects, which have other words."""
 _IMPLICIT: Final = re.compile(
     r"(?:serial|parallel|compat_monitor|ide|scsi|none|virtio|floppy|pflash|sd|mtd|xen)\d.*|#.*"

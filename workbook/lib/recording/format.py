@@ -362,7 +362,8 @@ class Recording:
             scenario,
             accel="kvm" if self.accel == "kvm" else scenario.accel,
             kvm_slots=self.kvm_memslots_faked or scenario.kvm_slots,
-            smm=self.smm_faked,
+            # under TCG a board has SMM unless its line says otherwise; KVM's is what the harness made it say
+            smm=scenario.smm if scenario.accel == "tcg" and self.accel != "kvm" else self.smm_faked,
             firmware_size=self.firmware_size,
             firmware="halting",
             # the QEMU with the RFC series shows no VGA window where a line asks for the default display: it has none

@@ -23,7 +23,7 @@ __all__ = ("FORMS", "KINDS", "form_of", "kinds_of", "lines")
 
 _MACHINES: Final = (
     *("q35", "q35", "pc", "pc", "pc-q35-9.2", "pc-i440fx-8.0", "pc-q35-6.1", "pc-q35-11.9", "pc-q35-4.2"),
-    *("pc-i440fx-4.1"),
+    *("pc-i440fx-4.1", "pc-q35-7.2"),
 )
 _CPUS: Final = (
     "qemu64", "qemu64,phys-bits=48", "qemu64,phys-bits=36", "EPYC", "EPYC-Rome,phys-bits=48", "Haswell", "haswell",
