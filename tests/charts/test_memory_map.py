@@ -132,7 +132,7 @@ def test_zoom_stays_while_the_axis_does(cover_letter: CoverLetter, two_devices: 
     """A request changes no axis and keeps the zoom; another machine shows itself whole."""
     chart = MemoryMap()
     chart.update(cover_letter(0))
-    chart.focus(5 * GiB, 30 * GiB)
+    chart.x_range.update(start=5 * GiB, end=30 * GiB)
     chart.update(cover_letter(20 * GiB))
     assert (chart.x_range.start, chart.x_range.end) == (5 * GiB, 30 * GiB)
     chart.update(two_devices)

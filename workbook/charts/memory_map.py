@@ -284,11 +284,6 @@ class MemoryMap:
             one.update(bounds=None, start=0.0, end=axis.end, reset_start=0.0, reset_end=axis.end)
         self.x_range.bounds = (0.0, axis.end)
 
-    def focus(self, start: int, end: int) -> None:
-        """Enlarge the guest-physical bytes [start, end)."""
-        low, high = self.axis.place([start, end])
-        self.x_range.update(start=float(low), end=float(high))
-
     def _notice(self) -> str:
         if self.layout is None:
             return NOT_STARTED

@@ -19,7 +19,7 @@ _READY: Final = "Takes five to twenty seconds, longer while other VMs come and g
 
 
 class Measurable(Protocol):
-    """A host that can be measured, such as `workbook.live.kvm.ThisHost`."""
+    """A host that can be measured, such as `workbook.live.kvm.HostMeasurement`."""
 
     @property
     def refusal(self) -> str | None:

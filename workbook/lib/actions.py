@@ -55,6 +55,13 @@ class _Noted:
     note: str | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OnDevice(_Noted):
+    """An action on the device with that id."""
+
+    dev: str
+
+
 def _check_range(op: str, most: int = _U64, **numbers: object) -> None:
     for name, value in numbers.items():
         if value is not None and not (isinstance(value, Integral) and 0 <= int(value) <= most):
@@ -76,11 +83,10 @@ class Look(_Noted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestSize(_Noted):
+class RequestSize(_OnDevice):
     """The monitor asks the guest for another size: ``qom-set requested-size``."""
 
     op: ClassVar[str] = "request_size"
-    dev: str
     size: int = 0
 
     def __post_init__(self) -> None:
@@ -89,11 +95,10 @@ class RequestSize(_Noted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _RangeRequest(_Noted):
+class _RangeRequest(_OnDevice):
     """A request of the guest's driver for [offset, offset + size) of a device; `nb_blocks` is the same in blocks."""
 
     op: ClassVar[str]
-    dev: str
     offset: int = 0
     size: int = 0
     nb_blocks: int | None = field(default=None, compare=False)
@@ -124,15 +129,14 @@ class State(_RangeRequest):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnplugAll(_Noted):
+class UnplugAll(_OnDevice):
     """VIRTIO_MEM_REQ_UNPLUG_ALL."""
 
     op: ClassVar[str] = "unplug_all"
-    dev: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RawRequest(_Noted):
+class RawRequest(_OnDevice):
     """A request of the guest's driver, also one that no driver may send.
 
     Attributes
@@ -144,7 +148,6 @@ class RawRequest(_Noted):
     """
 
     op: ClassVar[str] = "raw"
-    dev: str
     type: int
     gpa: int = 0
     nb_blocks: int = 0
@@ -155,11 +158,10 @@ class RawRequest(_Noted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settle(_Noted):
+class Settle(_OnDevice):
     """A Linux-like driver follows the request: plugs from the bottom, unplugs from the top."""
 
     op: ClassVar[str] = "settle"
-    dev: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,24 +172,22 @@ class Reset(_Noted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceReset(_Noted):
+class DeviceReset(_OnDevice):
     """The guest's driver resets one virtio device and starts again."""
 
     op: ClassVar[str] = "device_reset"
-    dev: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DriverStart(_Noted):
+class DriverStart(_OnDevice):
     """The guest's driver negotiates again, accepting VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE or not."""
 
     op: ClassVar[str] = "driver_start"
-    dev: str
     unplugged_inaccessible: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VhostStart(_Noted):
+class VhostStart(_OnDevice):
     """The guest's driver starts a device with a vhost back end.
 
     Attributes
@@ -197,7 +197,6 @@ class VhostStart(_Noted):
     """
 
     op: ClassVar[str] = "vhost_start"
-    dev: str
     ring: int | None = None
 
     def __post_init__(self) -> None:
@@ -267,11 +266,10 @@ class ChardevAdd(_Noted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QomSet(_Noted):
+class QomSet(_OnDevice):
     """``qom-set`` of a device's property at run time."""
 
     op: ClassVar[str] = "qom_set"
-    dev: str
     property: str
     value: bool | int | str
 
@@ -347,16 +345,14 @@ def device_of(action: Action) -> str | None:
     """Return the id of the device that an action is about; None where it is about none, or brings one."""
     if isinstance(action, DeviceDel):
         return action.id
-    name: str | None = getattr(action, "dev", None)
-    return name
+    return action.dev if isinstance(action, _OnDevice) else None
 
 
 def on_device(action: Action, name: str) -> Action:
     """Return the same action on another device."""
     if isinstance(action, DeviceDel):
         return replace(action, id=name)
-    # of the union only those that have a device
-    return replace(action, dev=name) if hasattr(action, "dev") else action  # type: ignore[arg-type]
+    return replace(action, dev=name) if isinstance(action, _OnDevice) else action
 
 
 def action_to_json(action: Action) -> dict[str, Json]:

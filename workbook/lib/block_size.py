@@ -4,12 +4,10 @@ from typing import Final
 
 from .size import KiB, MiB
 
-__all__ = ("HOST_PAGE", "MIN_BLOCK_SIZE", "THP_SIZE", "default_block_size")
+__all__ = ("HOST_PAGE", "MIN_BLOCK_SIZE", "default_block_size")
 
 MIN_BLOCK_SIZE: Final = MiB
 """VIRTIO_MEM_MIN_BLOCK_SIZE (hw/virtio/virtio-mem.c)."""
-THP_SIZE: Final = 2 * MiB
-"""Transparent huge pages on x86-64 (hpage_pmd_size); QEMU falls back to the same value."""
 HOST_PAGE: Final = 4 * KiB
 """Base page of an x86-64 host."""
 BASE_PAGES: Final = (4 * KiB, 16 * KiB, 64 * KiB)

@@ -1,12 +1,11 @@
 """Notes: what a reader assumed, passed over or did not model, and what a user should know beside the numbers."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
-__all__ = ("NOTE_KINDS", "Note", "NoteKind")
+__all__ = ("Note", "NoteKind")
 
 NoteKind = Literal["assumed", "passed over", "not modelled", "hint"]
-NOTE_KINDS: Final[tuple[NoteKind, ...]] = ("assumed", "passed over", "not modelled", "hint")
 
 
 @dataclass(frozen=True, slots=True)

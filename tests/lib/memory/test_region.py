@@ -13,19 +13,6 @@ def test_children_by_priority_then_newest() -> None:
     assert [one.name for one in root.subregions] == ["high", "new", "old", "low"]
 
 
-def test_adding_later_is_adding_in_order() -> None:
-    """A container that gets its children one by one is the same as one made with all of them."""
-    children = [
-        MemoryRegion.io(name, 1).at(0, priority=prio) for name, prio in (("a", 0), ("b", 1), ("c", 0), ("d", 1))
-    ]
-    at_once = MemoryRegion.container("root", 10, children)
-    one_by_one = MemoryRegion.container("root", 10)
-    for child in children:
-        one_by_one = one_by_one.containing(child)
-    assert one_by_one == at_once
-    assert MemoryRegion.container("root", 10).containing(*children) == at_once
-
-
 def test_values_never_change() -> None:
     """Placing a region makes another one."""
     ram = MemoryRegion.ram("mem0", 4096)

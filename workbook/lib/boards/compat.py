@@ -8,7 +8,7 @@ table holds. Sources: hw/core/machine.c (``hw_compat_*``), hw/i386/pc.c (``pc_co
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
-__all__ = ("COMPAT_PROPERTIES", "COMPAT_SWITCHES", "RHEL_DYNAMIC_MEMSLOTS", "compat_property", "compat_switch")
+__all__ = ("COMPAT_PROPERTIES", "COMPAT_SWITCHES", "compat_property", "compat_switch")
 
 MachineVersion = tuple[int, int]
 T = TypeVar("T")
@@ -41,12 +41,6 @@ COMPAT_SWITCHES: Final[Mapping[MachineVersion, Mapping[str, bool]]] = {
     (2, 1): {"enforce_aligned_dimm": False},
 }
 """Fields of the machine class; in newer types they have the other value."""
-
-RHEL_DYNAMIC_MEMSLOTS: Final = (
-    "CentOS Stream merge request qemu-kvm!220 (RHEL-24045): on by default from the machine types rhel9.4.0 on; "
-    "not seen on a real RHEL"
-)
-"""Where it is known from that the distribution switches dynamic-memslots on."""
 
 
 def compat_property(name: str, machine_version: MachineVersion | None) -> str | None:

@@ -28,7 +28,6 @@ _CXL_REGISTERS: Final = MiB
 _CXL_WINDOW_ALIGN: Final = 256 * MiB
 _Q35_THRESHOLD, _Q35_LOW = 0xB000_0000, 2 * GiB
 _PC_THRESHOLD, _PC_LOW = 0xE000_0000, 3 * GiB
-_DEFAULT_PHYS_BITS: Final = 40
 MOST_PHYS_BITS: Final = 52
 """TARGET_PHYS_ADDR_SPACE_BITS (target/i386/cpu-param.h): no CPU has more, whatever is known of it."""
 
@@ -221,8 +220,3 @@ def _check_device_memory(scenario: Scenario) -> None:
             f"maximum memory size must by aligned to multiple of {TARGET_PAGE} bytes",
             "give maxmem as a multiple of 4 KiB",
         )
-
-
-def default_phys_bits() -> int:
-    """Return the physical address bits of QEMU's default CPU models."""
-    return _DEFAULT_PHYS_BITS

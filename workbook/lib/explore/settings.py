@@ -56,8 +56,8 @@ KVM_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 2048, 4096, 8192, 
 """Memslots of KVM that a slider offers: 32, 509 and 32,764 (since Linux 5.12) are those of kernels."""
 VHOST_LIMITS: Final = (8, 16, 32, 64, 128, 256, 509, 512, 1024, 2048, 4096)
 """Memslots of a vhost back end that a slider offers."""
-OFFERED_DEVICES: Final = 8
-MOST_DEVICES: Final = 64
+DEVICE_CHOICES: Final = 8
+MAX_DEVICES: Final = 64
 """More than anybody plugs; keeps a mistyped number from keeping the kernel busy."""
 
 Place = Literal["before", "after"]
@@ -207,8 +207,8 @@ def _get_count(scenario: Scenario, _name: str | None) -> int:
 
 
 def _put_count(scenario: Scenario, count: int, _name: str | None) -> Scenario:
-    if not 0 <= count <= MOST_DEVICES:
-        raise BadInput(f"{count} virtio-mem devices: 0 to {MOST_DEVICES} are allowed")
+    if not 0 <= count <= MAX_DEVICES:
+        raise BadInput(f"{count} virtio-mem devices: 0 to {MAX_DEVICES} are allowed")
     tight = _is_tight(scenario)
     devices = virtio_mem_devices(scenario)
     for _ in range(count - len(devices)):
@@ -591,7 +591,7 @@ _ALL: Final = (
         "count",
         _get_count,
         _put_count,
-        choices=tuple((str(one), one) for one in range(1, OFFERED_DEVICES + 1)),
+        choices=tuple((str(one), one) for one in range(1, DEVICE_CHOICES + 1)),
         help="virtio-mem devices",
     ),
     Setting(

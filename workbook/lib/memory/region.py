@@ -5,7 +5,7 @@ value: regions never change, a new layout is a new tree that shares its unchange
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -157,11 +157,6 @@ class MemoryRegion:
             self.target_offset,
             self.subregions,
         )
-
-    def containing(self, *added: "MemoryRegion") -> "MemoryRegion":
-        """Return this container with `added` put in after what it holds already."""
-        everything = MemoryRegion.container(self.name, self.size, (*reversed(self.subregions), *added))
-        return replace(self, subregions=everything.subregions)
 
     @property
     def terminates(self) -> bool:

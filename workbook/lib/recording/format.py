@@ -10,12 +10,8 @@ from typing import Final, Required, TypeAlias, TypedDict, cast
 
 from workbook.lib.actions import (
     Action,
-    Plug,
-    RawRequest,
+    GuestRequest,
     Start,
-    State,
-    Unplug,
-    UnplugAll,
     action_from_json,
     action_to_json,
 )
@@ -220,7 +216,7 @@ class Observation:
     def to_json(self, action: Action) -> dict[str, Json]:
         """Return it as the step of `action` has it."""
         shown: dict[str, Json] = {"error": self.error}
-        asked = isinstance(action, Plug | Unplug | State | UnplugAll | RawRequest)
+        asked = isinstance(action, GuestRequest)
         if asked and self.error is None and self.view is not None:
             shown["response"] = self.response
         optional = {"state": self.state, "stderr": self.stderr, "migration": self.migration}

@@ -42,7 +42,7 @@ Steps: TypeAlias = Sequence[Step]
 LARGEST_FOR_KVM: Final = 32 * GiB
 """Memory devices under KVM are no larger: a host without TDP MMU pays 2.5 MB of metadata per mapped GiB."""
 
-_MOST_DEVICES: Final = 4
+_MAX_DEVICES: Final = 4
 _MOST_ACTIONS: Final = 12
 _VERSIONS: Final = ("", "", "", "", "-9.2", "-9.0", "-8.2", "-8.1", "-8.0", "-7.2", "-7.1", "-7.0", "-6.2", "-6.1")
 _VERSIONED: Final = {"q35": "pc-q35", "pc": "pc-i440fx"}
@@ -147,7 +147,7 @@ def _machines(draw: st.DrawFn, accels: Sequence[str], chipset: str) -> Sketch:
         words += ["-object", _as_option(draw(_backends("ram", ram, kind)))]
     total = dimms = 0
     careful = draw(st.integers(0, 3)) < 3
-    for number in range(draw(st.integers(0, _MOST_DEVICES))):
+    for number in range(draw(st.integers(0, _MAX_DEVICES))):
         match draw(st.sampled_from(["virtio-mem", "virtio-mem", "virtio-mem", "vhost", "vhost", "dimm", "pmem"])):
             case "vhost":
                 vhost_backends[f"vu{number}"] = draw(_vhost_limits())

@@ -17,17 +17,17 @@ It exits with 0 if every measurement equals its prediction, 1 if one differs, an
 """
 
 from .host import this_host
-from .host_measurement import ThisHost
+from .host_measurement import HostMeasurement
 from .measurement import RESERVE, Measurement, measure, time_slots
 from .memslot_layout import Layout
 from .probe import Probe, probe
 
 __all__ = (
     "RESERVE",
+    "HostMeasurement",
     "Layout",
     "Measurement",
     "Probe",
-    "ThisHost",
     "measure",
     "probe",
     "this_host",

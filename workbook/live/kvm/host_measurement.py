@@ -15,7 +15,7 @@ from .host import this_host
 from .measurement import measure, time_slots
 from .memslot_layout import Layout
 
-__all__ = ("QUICK", "ThisHost")
+__all__ = ("QUICK", "HostMeasurement")
 
 QUICK: Final = (
     (Layout.packed(1, TiB), False),
@@ -33,7 +33,7 @@ _TIMED: Final = (1, 100, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
-class ThisHost:
+class HostMeasurement:
     """The running host as something to measure.
 
     Parameters
@@ -96,7 +96,7 @@ class ThisHost:
         report: MeasurementsJson = {
             "host": this_host().to_json(),
             "kernel": platform.release(),
-            "command": "workbook.live.kvm.ThisHost().measure(...)",
+            "command": "workbook.live.kvm.HostMeasurement().measure(...)",
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "measurements": rows,
             "timing": timing,
