@@ -31,6 +31,9 @@ COMMANDS: Final = {
     "check": Command("workbook.cli.check", "does each VM start, and what does it pay for memslots"),
     "replay": Command("workbook.live.qemu.replay", "play recordings again on a real QEMU and compare", "live"),
     "search": Command("workbook.live.differential.search", "random VMs: a real QEMU against the model", "live"),
+    "search-attach": Command(
+        "workbook.live.attach.search", "random running VMs: attached to, what-if against QEMU", "live"
+    ),
     "boot-memslots": Command(
         "workbook.live.qemu.boot_memslots", "random displays and cards: memslots after the firmware", "live"
     ),

@@ -68,6 +68,9 @@ def test_state_and_what_if(running: Session) -> None:
     assert vm.info_memory_devices().splitlines() == list(seen.info_memory_devices)
     assert vm.config_space("vm0") == seen.config_space["vm0"]
     assert vm.vhosts[0].backend.limit == 512
+    again = Machine(vm.scenario, vm.rules)
+    assert again.info_mtree(flat=True) == vm.info_mtree(flat=True)
+    assert again.info_memory_devices() == vm.info_memory_devices()
     large = JsonObject({"qom-type": "memory-backend-ram", "id": "m9", "size": 64 * GiB, "reserve": False})
     tried: tuple[Action, ...] = (
         RequestSize(dev="vm0", size=9 * GiB),

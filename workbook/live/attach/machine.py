@@ -6,11 +6,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
+from workbook.lib.actions import Action, DeviceAdd, Migrate, Plug, RequestSize
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.machine import Machine
 from workbook.lib.memory import mtree
 from workbook.lib.notes import Note
 from workbook.lib.qemu_args import reader as cmdline
+from workbook.lib.qemu_args.monitor import read_monitor_line
+from workbook.lib.recording.format import View
 from workbook.lib.rules import RuleSet, rules_of
 
 from .reading import FoundDevice, RunningVm, read_vm
@@ -116,13 +119,17 @@ def _machine(found: RunningVm, guess: _Guess, rules: RuleSet) -> Machine:
     if found.firmware_size:
         scenario = replace(scenario, firmware_size=found.firmware_size)
     machine = Machine(replace(scenario, rules=rules.name), rules, vhost_slots=guess.limits)
+    done: list[Action] = []
     for one in guess.order:
-        if one.hotplugged:
-            machine.device_add(_with_request(one), vhost_slots=guess.limits.get(one.id))
-        if one.driver == "virtio-mem-pci" and one.id:
-            _plug(machine, one, found.view.mapped_memslots[one.id].index)
+        for action in _history(machine, one, guess, found.view):
+            machine.act(action)
+            done.append(action)
+    if found.migrating:
+        done.append(Migrate())
+        machine.act(done[-1])
+    # so that whoever plays the scenario again comes to the same state
+    machine.scenario = replace(machine.scenario, actions=tuple(done))
     machine.warnings.clear()
-    machine.migrating = found.migrating
     return machine
 
 
@@ -133,16 +140,22 @@ def _with_request(one: FoundDevice) -> str:
     return f"{one.words},requested-size={max(one.requested, one.plugged)}"
 
 
-def _plug(machine: Machine, one: FoundDevice, mapped: Sequence[int | None]) -> None:
-    """Let the guest plug what the VM shows as plugged, in the memslots that are mapped."""
-    extents = list(_extents(machine, one, mapped))
+def _history(machine: Machine, one: FoundDevice, guess: _Guess, view: View) -> Iterator[Action]:
+    """Yield what has happened to a device: it came, and the guest plugged memory in the memslots that are mapped."""
+    if one.hotplugged:
+        added = read_monitor_line(f"device_add {_with_request(one)}")
+        yield replace(added, vhost_slots=guess.limits.get(one.id)) if isinstance(added, DeviceAdd) else added
+    if one.driver != "virtio-mem-pci" or not one.id:
+        return
+    extents = list(_extents(machine, one, view.mapped_memslots[one.id].index))
     usable = machine.bus.virtio_mem(one.id).usable_region_size
     if extents and extents[-1][1] > usable:
         # more was requested once: the usable region has not shrunk since
-        machine.request_size(one.id, min(one.region, extents[-1][1]))
+        yield RequestSize(dev=one.id, size=min(one.region, extents[-1][1]))
     for start, end in extents:
-        machine.plug(one.id, start, end - start)
-    machine.request_size(one.id, one.requested)
+        yield Plug(dev=one.id, offset=start, size=end - start)
+    if machine.bus.virtio_mem(one.id).requested_size != one.requested:
+        yield RequestSize(dev=one.id, size=one.requested)
 
 
 def _extents(machine: Machine, one: FoundDevice, mapped: Sequence[int | None]) -> Iterator[tuple[int, int]]:
