@@ -1,8 +1,12 @@
 // Controls described by data: builds them once, shows what the kernel says, and tells the kernel what the user does.
 
+const TAKE_KEYS = new Set(["button", "input", "select", "summary", "textarea"])
+
 const made = (tag, properties = {}, ...children) => {
   const {dataset = {}, aria = {}, ...rest} = properties
   const element = Object.assign(document.createElement(tag), rest)
+  // else JupyterLab takes arrow keys, Enter and letters for the notebook; it looks at the focused element itself
+  if (TAKE_KEYS.has(tag)) element.dataset.lmSuppressShortcuts = "true"
   Object.assign(element.dataset, dataset)
   for (const [name, value] of Object.entries(aria)) element.setAttribute(name === "role" ? name : `aria-${name}`, value)
   element.append(...children)
