@@ -46,6 +46,8 @@ def time_per_recording() -> Table:
     model: defaultdict[str, list[float]] = defaultdict(list)
     qemu: defaultdict[str, list[float]] = defaultdict(list)
     for recording in recordings():
+        if not recording["seconds"]:  # not clocked
+            continue
         start = time.perf_counter()
         predict(recording)
         model[recording["qemu_version"]].append(time.perf_counter() - start)

@@ -32,6 +32,16 @@ NEIGHBOURS = [
     ("prealloc-memdev-7.2.22", "qemu-8.0"),
     ("dynamic-memslots-unknown-7.2.22", "qemu-8.2"),
     ("pmem-unplug-7.2.22", "qemu-8.1"),
+    ("no-table-starter-7.2.22", "qemu-9.0"),
+    ("vga-window-without-smm-7.2.22", "qemu-9.0"),
+    ("vga-window-without-smm-10.0.2", "qemu-10.0.3"),
+    ("vga-window-without-smm-10.0.13", "qemu-10.0.2"),
+    ("machine-type-unknown-7.2.22", "qemu-10.0"),
+    ("machine-type-unknown-10.0.2", "qemu-9.2"),
+    ("s390x-virtio-mem-7.2.22", "qemu-10.0"),
+    ("virt-nvdimm-without-firmware-10.0.13", "qemu-11.0"),
+    ("virt-nvdimm-without-firmware-11.1.3", "qemu-10.2"),
+    ("virt-nvdimm-not-enabled-11.1.3", "qemu-10.2"),
 ]
 
 

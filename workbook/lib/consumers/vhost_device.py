@@ -23,7 +23,9 @@ QUEUE_SIZES: Final = {"vhost-user-rng-pci": 4, "vhost-user-i2c-pci": 4, "vhost-u
 CONNECT_TRIES: Final = {"vhost-user-blk-pci": 4, "vhost-user-scsi-pci": 4}
 """Devices that connect again after a refusal, and how often they try."""
 _STARTED_BY: Final = {"vhost-user-vsock-pci": "vhost"}
-"""What QEMU calls the starter of a device in its messages; most are vhost-user-base."""
+"""What QEMU calls the starter of a device in its messages; most are vhost-user-base, since 9.0."""
+_OWN_STARTER: Final = ("vhost-user-rng-pci", "vhost-user-i2c-pci", "vhost-user-gpio-pci")
+"""Devices that start themselves before 9.0 (hw/virtio/vhost-user-rng.c and its like)."""
 _EINVAL: Final = 22
 _NO_TABLE: Final = "Failed initializing vhost-user memory map, consider using -object memory-backend-file share=on"
 
@@ -81,13 +83,24 @@ class PluggedVhost:
         if self.has_memory_slots and not self.spec.kernel:
             self.messages["GET_MAX_MEM_SLOTS"] = self.connections
 
-    def start(self, ring: int | None) -> None:
-        """Start the device: the back end gets its table; without one the device does not start."""
+    def start(self, ring: int | None, *, by_base: bool = True) -> None:
+        """Start the device: the back end gets its table; without one the device does not start.
+
+        Parameters
+        ----------
+        ring
+            Guest-physical address of its first virtqueue.
+        by_base
+            Most devices are started by vhost-user-base.
+        """
         self.started = self._send(transactions=1)
         if self.started:
             self.ring = ring
         else:
-            self.printed.append(f"Error starting {_STARTED_BY.get(self.spec.driver, 'vhost-user-base')}: {_EINVAL}")
+            starter = _STARTED_BY.get(self.spec.driver, "vhost-user-base")
+            if not by_base and self.spec.driver in _OWN_STARTER:
+                starter = self.spec.driver.removesuffix("-pci")
+            self.printed.append(f"Error starting {starter}: {_EINVAL}")
 
     def stop(self) -> None:
         """Stop it, as any reset does; the back end keeps the table it knows."""

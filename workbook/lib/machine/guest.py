@@ -180,7 +180,7 @@ class GuestSide(MachineState):
         if plugged is None:
             known = ", ".join(str(one.spec.id) for one in self.vhosts if not one.refused) or "none"
             raise BadInput(f"there is no vhost device {name!r} in use: known are {known}")
-        plugged.start(ring)
+        plugged.start(ring, by_base=self.rules.qemu.vhost_user_base)
         self.consumers.take_printed(plugged)
 
     def migrate(self) -> None:

@@ -94,6 +94,8 @@ def plug(machine: MachineParts, spec: Device, *, hotplugged: bool) -> None:
 
 
 def _plug_memory(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, *, hotplugged: bool) -> None:
+    if machine.scenario.chipset == "s390-ccw-virtio" and isinstance(spec, VirtioMem):
+        _check_s390_has_virtio_mem(machine, spec)
     # properties are set in the order of a hash table (qobject/qdict.c): memdev before the others that are checked
     backend = _backend_of(machine, spec)
     if isinstance(spec, VirtioMem):
@@ -160,6 +162,11 @@ def _check_virt_dimm(machine: MachineParts, spec: Dimm) -> None:
         raise Refusal("memory hotplug is not enabled: MTE is enabled", "mte=off, or virtio-mem-pci, which does without")
     if isinstance(spec, Nvdimm) and not machine.scenario.nvdimm:
         raise Refusal("nvdimm is not enabled: add 'nvdimm=on' to '-M'", "add nvdimm=on to -machine")
+
+
+def _check_s390_has_virtio_mem(machine: MachineParts, spec: VirtioMem) -> None:
+    if not machine.rules.qemu.s390x_virtio_mem:
+        raise Refusal(f"'virtio-mem-{spec.transport}' is not a valid device model name", "use QEMU 10.0 or newer")
 
 
 def _check_s390(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, backend: MemoryBackend) -> None:

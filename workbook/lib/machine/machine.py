@@ -231,6 +231,8 @@ class Machine(GuestSide):
             scenario = replace(scenario, rules=rules.name)
         machine = cls(scenario, rules, vhost_slots=vhost_slots, printed=line.warnings)
         if line.failure is not None:
+            if isinstance(line.failure, Refusal):
+                line.failure.before = tuple(machine.warnings)
             raise line.failure
         machine.read_notes = line.notes
         return machine

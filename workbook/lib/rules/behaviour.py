@@ -96,6 +96,8 @@ class QemuBehaviour:
         The refusal of a machine type that it does not have names it.
     ram_size_words
         What it says to RAM that is larger than it can address.
+    vhost_user_base
+        vhost-user-rng, -i2c and -gpio are started by vhost-user-base, which names itself where that fails.
     nvdimm_without_acpi
         aarch64's ``virt`` takes an NVDIMM without firmware and ACPI.
     s390x_virtio_mem
@@ -134,9 +136,10 @@ class QemuBehaviour:
     libvhost_user_slots: int = 32
     names_unsupported_machine: bool = False
     ram_size_words: str = "ram size too large"
+    vhost_user_base: bool = False
     nvdimm_without_acpi: bool = False
     s390x_virtio_mem: bool = False
-    q35_window_needs_smm: bool = True
+    q35_window_needs_smm: bool = False
 
     @property
     def oldest_machine(self) -> dict[str, tuple[int, int]]:
@@ -333,6 +336,20 @@ CHANGES: Final = (
         value=509,
         for_users="Back ends built on libvhost-user take 509 memslots instead of 32.",
         source="subprojects/libvhost-user, 20240214151701.29906-1-david@redhat.com",
+    ),
+    Change(
+        since=(9, 0, 0),
+        field="vhost_user_base",
+        value=True,
+        for_users="Where a vhost-user-rng, -i2c or -gpio device cannot start, the message names vhost-user-base.",
+        source="hw/virtio/vhost-user-base.c; seen in 10.0.2, not in 7.2.22; the release between is assumed",
+    ),
+    Change(
+        since=(9, 0, 0),
+        field="q35_window_needs_smm",
+        value=True,
+        for_users="q35 without SMM and with a VGA display has one vhost memslot less in use.",
+        source="hw/pci-host/q35.c, smm-ranges; seen in 10.0.2, not in 7.2.22; the release between is assumed",
     ),
     Change(
         since=(9, 1, 0),

@@ -16,7 +16,7 @@ from workbook.live.progress_bar import progress_bar
 from workbook.recordings.files import read_all
 from workbook.tools.atomic_write import write_atomically
 
-from .binary import OLDEST_VERSION, QemuBinary, find_qemu, usable_accel
+from .binary import OLDEST_VERSION, PROGRAM, QemuBinary, find_qemu, usable_accel
 from .recorder import DEFAULT_TIMEOUT, play
 
 __all__ = ("main", "obstacle")
@@ -24,7 +24,7 @@ __all__ = ("main", "obstacle")
 _RFC: Final = "made by a QEMU with the RFC series, which is a different program"
 
 
-def obstacle(recording: Recording, version: str) -> str | None:
+def obstacle(recording: Recording, version: str, program: str = PROGRAM) -> str | None:
     """Return why a recording cannot be played again on that QEMU, by its kind; None where it can.
 
     One of another version can where the model says that both show the same.
@@ -35,6 +35,9 @@ def obstacle(recording: Recording, version: str) -> str | None:
         return "KVM's limit on memslots was faked, this KVM has its own"
     if recording.smm_faked:
         return "a second KVM address space (SMM) was faked"
+    made_by = Path(recording.argv[0]).name
+    if made_by.startswith("qemu-system-") and made_by != program:
+        return f"made by {made_by}, this is {program}"
     own, here = rules_of(recording.qemu_version), rules_of(version)
     shown = (predicted(recording, one).to_json() for one in (own, here))
     if own is not here and compare(*shown, both_ways=True):
@@ -78,7 +81,7 @@ def _replay(options: argparse.Namespace) -> int:
     with progress_bar(len(recordings), "recordings") as (say, moved):
         for label, recorded in recordings:
             recording = Recording.from_json(recorded, observations=False)
-            reason = obstacle(recording, qemu.version)
+            reason = obstacle(recording, qemu.version, qemu.path.name)
             if reason is None:
                 fresh, with_kvm = _play_again(recording, qemu, options.accel, options.timeout)
                 steps += len(fresh["steps"])
