@@ -71,6 +71,11 @@ NO = "-accel tcg -m 1G -nodefaults "
             NO.replace("tcg", "kvm") + "-M q35 -device intel-iommu,intremap=on",
             "Interrupt Remapping cannot work with kernel-irqchip=on, please use 'split|off'.",
         ),
+        (
+            NO + "-vga std -device vmware-svga",
+            "savevm_state_handler_insert: Detected duplicate SaveStateEntry: id=vga, instance_id=0x0",
+        ),
+        (NO + "-device ramfb -device ramfb", "duplicate fw_cfg file name: vgaroms/vgabios-ramfb.bin"),
     ],
 )
 def test_what_does_not_fit(line: str, message: str) -> None:

@@ -11,6 +11,7 @@ from workbook.lib.scenario import Device, PciDevice, Scenario
 from . import device_lists
 from .catalogue import device_properties, resolved_device
 from .devices import Buses, check_device, device_of, fixture_of, with_globals
+from .displays import check_display
 from .iommu import IOMMUS, check_iommu
 from .links import ids_of
 from .machine_option import Board
@@ -112,6 +113,8 @@ class DeviceCreation:
             try:
                 device, fixture = self._device(props, buses)
                 self._put(props, board, scenario, buses, addresses)
+                if fixture is not None:
+                    check_display(props, fixture.driver, [one.driver for one in fixtures])
             except (Refusal, BadInput) as error:
                 failure = error
                 break
