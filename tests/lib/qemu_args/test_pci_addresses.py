@@ -128,3 +128,21 @@ def test_properties_are_set_in_order(device: str, message: str) -> None:
     with pytest.raises(Refusal) as caught:
         Machine.from_qemu_args(line, rules="qemu-10.0")
     assert caught.value.message == message
+
+
+def test_a_global_property_of_a_device_in_json() -> None:
+    """A -global is text; a device that is given as JSON takes it all the same, and a note says who does not."""
+    line = (
+        "-accel tcg -m 1G,maxmem=3G -object memory-backend-ram,id=m,size=1G -global virtio-mem-pci.dynamic-memslots=on"
+    )
+    vm = Machine.from_qemu_args([*line.split(), "-device", '{"driver":"virtio-mem-pci","id":"v","memdev":"m"}'])
+    plain = Machine.from_qemu_args(f"{line} -device virtio-mem-pci,id=v,memdev=m")
+    assert vm.devices[0].decision == plain.devices[0].decision
+    assert any("hot-plugged later" in one.text for one in vm.notes)
+
+
+def test_hot_plug_without_acpi() -> None:
+    """A pc without ACPI takes no PCI device at run time."""
+    vm = Machine.from_qemu_args("-accel tcg -M pc,acpi=off -m 1G,maxmem=3G", rules="qemu-10.0")
+    with pytest.raises(Refusal, match=r"Bus 'pci\.0' does not support hotplugging"):
+        vm.device_add("virtio-mem-pci", "v", object={"qom-type": "memory-backend-ram", "id": "m", "size": 1 << 30})

@@ -73,6 +73,10 @@ def plug(machine: MachineParts, spec: Device, *, hotplugged: bool) -> None:
     Abort
         KVM has no memslot left for what it maps.
     """
+    scenario = machine.scenario
+    on_bus = not isinstance(spec, Dimm) and not (isinstance(spec, VhostDevice) and spec.driver.startswith("netdev "))
+    if hotplugged and on_bus and scenario.chipset == "pc" and not scenario.acpi:
+        raise Refusal("Bus 'pci.0' does not support hotplugging", "switch ACPI on: it does the hot-plug of PCI on pc")
     names = {one.id for one in machine.bus.devices} | {
         one.spec.id for one in machine.consumers.vhosts if not one.removed and not one.refused
     }

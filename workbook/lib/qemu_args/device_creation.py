@@ -106,6 +106,7 @@ class DeviceCreation:
         addresses = self._addresses(board, scenario, display)
         if self.line.machine.get("usb") in _ON:
             buses.kinds.add("usb-bus")
+        self._note_globals()
         failure: Refusal | BadInput | None = None
         ordered = [one for one in self.line.devices if one.dialect is not Dialect.JSON]
         ordered += [one for one in self.line.devices if one.dialect is Dialect.JSON]
@@ -160,6 +161,13 @@ class DeviceCreation:
         self._note_left_out(props, buses)
         if "romfile" in (device_properties(driver) or {}):
             addresses.put(props, driver)
+
+    def _note_globals(self) -> None:
+        """Say that what is hot-plugged later does not know the line's global properties."""
+        for driver, key, value in self.line.globals:
+            if driver.removesuffix("-pci") in ("virtio-mem", "virtio-pmem", "pc-dimm", "nvdimm"):
+                text = f"a {driver} that is hot-plugged later does not get {key}={value} here, but in QEMU it does"
+                self.line.note("not modelled", text, f"-global {driver}.{key}={value}")
 
     def _note_left_out(self, props: Properties, buses: Buses) -> None:
         """Say what a line lacks that somebody has shortened: QEMU would not take it as it stands."""

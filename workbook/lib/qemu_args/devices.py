@@ -362,6 +362,21 @@ def _text(value: object) -> str:
     return str(value)
 
 
+def _as_json(props: Properties, key: str, kind: str) -> object:
+    """Return a value that was written as text as it stands in JSON."""
+    match kind:
+        case "bool":
+            return props.flag(key)
+        case "size":
+            return props.size(key)
+        case "uint8" | "uint16" | "uint32" | "uint64":
+            return props.number(key, bits=int(kind[4:]))
+        case "int32":
+            return props.int32(key, 0) if key != "addr" else props.values[key]
+        case _:
+            return props.values[key]
+
+
 def with_globals(props: Properties, globals_: list[tuple[str, str, str]]) -> Properties:
     """Return a device's properties with ``-global`` ones for what it does not name itself.
 
@@ -385,5 +400,5 @@ def with_globals(props: Properties, globals_: list[tuple[str, str, str]]) -> Pro
             raise single.refusal(f"Property '{owner}.{key}' not found", "leave it out, or look at its spelling")
         _check_value(single, driver, key, known.get(key, "str"))
         if key not in props.values:
-            values[key] = value
+            values[key] = _as_json(single, key, known.get(key, "str")) if props.dialect is Dialect.JSON else value
     return Properties(values, props.dialect, where=props.where, warnings=props.warnings, repeated=props.repeated)

@@ -259,14 +259,15 @@ def lines(draw: st.DrawFn, version: str = "10.0.2", accels: Sequence[str] = ("tc
         accel="kvm" if kvm else "tcg",
         argv=tuple(argv),
         vhost_backends=line.backends,
-        steps=tuple(Step(action=one) for one in _actions(draw, machine)),
+        steps=tuple(Step(action=one) for one in _actions(draw, machine, argv)),
     )
 
 
-def _actions(draw: st.DrawFn, machine: str) -> list[Action]:
-    """Draw a start, and a hot-plug where no port is needed for it."""
+def _actions(draw: st.DrawFn, machine: str, argv: Sequence[str]) -> list[Action]:
+    """Draw a start, and a hot-plug where no port is needed for it; the model has no -global for what comes later."""
     actions: list[Action] = [Start()]
-    if machine.startswith("pc") and "q35" not in machine and draw(st.booleans()):
+    ports = machine.startswith("pc") and "q35" not in machine and "-global" not in argv
+    if ports and draw(st.booleans()):
         backend: dict[str, Json] = {"qom-type": "memory-backend-memfd", "id": "hot0", "size": GiB, "reserve": False}
         driver = draw(st.sampled_from(["virtio-mem-pci", "pc-dimm"]))
         props = JsonObject({"memdev": "hot0"})
