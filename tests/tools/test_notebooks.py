@@ -1,6 +1,7 @@
 """Notebooks: what is kept of their outputs, and that the committed ones are clean, short and without programs."""
 
 import ast
+import base64
 import re
 from collections.abc import Iterator
 from copy import deepcopy
@@ -15,6 +16,7 @@ from workbook.data import NOTEBOOKS
 from workbook.lib import rules
 from workbook.lib.rules import RuleSet
 from workbook.tools import notebooks
+from workbook.tools.notebook_pictures import mark, outdated, take_over
 
 COMMITTED = sorted(NOTEBOOKS.glob("*.ipynb"))
 MOST_CELLS = 40
@@ -79,6 +81,63 @@ def test_pictures_and_views_are_dropped() -> None:
     assert left.data == {"text/plain": "Explorer(...)"}
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     assert notebook.metadata["kernelspec"]["name"] == "python3"
+
+
+def _pictured(source: str, text: str) -> Any:
+    """A notebook whose only cell has a picture beside its text."""
+    output = new_output("execute_result", data={"text/plain": text}, execution_count=1)
+    cell = new_code_cell(source, execution_count=1, outputs=[output])
+    mark(cell, cell.outputs[0], b"a picture")
+    return new_notebook(cells=[cell])
+
+
+def test_own_picture_stays_and_is_of_what_is_there() -> None:
+    """A picture that the command has put beside a text is kept, until the text or the source is another one."""
+    notebook = _pictured("map_of('kata')", "MemoryMap(16 of 256)")
+    notebooks.strip(notebook)
+    assert base64.b64decode(notebook.cells[0].outputs[0].data["image/png"]) == b"a picture"
+    assert outdated(notebook) == []
+    for change in ({"source": "map_of('other')"}, {"outputs": [{**notebook.cells[0].outputs[0]}]}):
+        other = deepcopy(notebook)
+        other.cells[0].update(change)
+        if "outputs" in change:
+            other.cells[0].outputs[0]["data"] = {"text/plain": "MemoryMap(17 of 256)", "image/png": ""}
+        assert outdated(nbformat.from_dict(other)) == [1]
+
+
+def test_run_without_pictures_keeps_those_that_are_fresh() -> None:
+    """A notebook that is run again without making pictures keeps those of the same source and text, and no others."""
+    before = _pictured("x", "same")
+    for text, kept in (("same", True), ("other", False)):
+        output = new_output("execute_result", data={"text/plain": text}, execution_count=1)
+        after = new_notebook(cells=[new_code_cell("x", execution_count=1, outputs=[output])])
+        take_over(before, after)
+        assert ("image/png" in after.cells[0].outputs[0].data) is kept
+        assert outdated(after) == []
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.name)
+def test_committed_pictures_are_fresh_and_small(path: Path) -> None:
+    """Every picture of a committed notebook is of the source and text beside it; a notebook has less than 1.5 MB."""
+    assert outdated(read(path)) == []
+    assert path.stat().st_size < 1_500_000
+
+
+def test_there_are_pictures() -> None:
+    """The check above has something to check."""
+    assert any("image/png" in path.read_text(encoding="utf-8") for path in COMMITTED)
+
+
+def test_outdated_pictures_fail_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--check` names the notebook and the cell whose picture is of something else, and ends with 1."""
+    path = tmp_path / "one.ipynb"
+    notebook = _pictured("x", "text")
+    nbformat.write(notebook, path)
+    assert notebooks.main(["--check", str(path)]) == 0
+    notebook.cells[0].source = "y"
+    nbformat.write(notebook, path)
+    assert notebooks.main(["--check", str(path)]) == 1
+    assert "one.ipynb: outdated pictures in cell 1" in capsys.readouterr().out
 
 
 def test_errors_are_not_hidden() -> None:
