@@ -6,15 +6,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
-from workbook.lib.actions import Action, DeviceAdd, Migrate, Plug, RequestSize
+from workbook.lib.actions import Action, DeviceAdd, Migrate, Plug, RawRequest, RequestSize
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.machine import Machine
+from workbook.lib.machine.virtio_mem import RequestType
 from workbook.lib.memory import mtree
 from workbook.lib.notes import Note
 from workbook.lib.qemu_args import reader as cmdline
 from workbook.lib.qemu_args.monitor import read_monitor_line
 from workbook.lib.recording.format import View
 from workbook.lib.rules import RuleSet, rules_of
+from workbook.lib.size import format_size
 
 from .reading import FoundDevice, RunningVm, read_vm
 from .transport import TIMEOUT, AttachFailed, Monitor, QmpSocket
@@ -156,6 +158,8 @@ def _history(machine: Machine, one: FoundDevice, guess: _Guess, view: View) -> I
         yield Plug(dev=one.id, offset=start, size=end - start)
     if machine.bus.virtio_mem(one.id).requested_size != one.requested:
         yield RequestSize(dev=one.id, size=one.requested)
+    if one.broken:
+        yield RawRequest(dev=one.id, type=max(RequestType) + 1, gpa=one.address, nb_blocks=0)
 
 
 def _extents(machine: Machine, one: FoundDevice, mapped: Sequence[int | None]) -> Iterator[tuple[int, int]]:
@@ -220,6 +224,14 @@ def _assumptions(machine: Machine, found: RunningVm, guess: _Guess, given: Mappi
                 "an answer about unplugging some depends on it"
             )
             yield Note("assumed", text, one.id)
+        if one.driver == "virtio-mem-pci" and one.id:
+            usable = machine.bus.virtio_mem(one.id).usable_region_size
+            if usable < one.region:
+                text = (
+                    f"its usable region cannot be read: {format_size(usable)}, as for what is requested; an answer "
+                    "about memory behind it depends on whether more was requested before"
+                )
+                yield Note("assumed", text, one.id)
     if sum(one.place is not None for one in chain(found.devices)) > 1:
         yield Note("assumed", "the devices came in the order of their PCI addresses", "query-pci")
 

@@ -1,7 +1,7 @@
 """Read from a running QEMU what it is: the command line that would make it, and what has happened to it since.
 
-Only queries are sent: ``query-*``, ``qom-list``, ``qom-get``, and ``info`` of the human monitor. None of the
-``x-query`` commands is: ``x-query-virtio-status`` of some vhost-user devices ends QEMU 10.0.2.
+Only queries are sent: ``query-*``, ``qom-list``, ``qom-get``, and ``info`` of the human monitor. Of the
+``x-query`` commands ``x-query-virtio-status`` is, for virtio-mem alone: of some vhost-user devices it ends QEMU 10.0.2.
 """
 
 import re
@@ -69,6 +69,8 @@ class FoundDevice:
         Came by ``device_add``.
     requested, plugged, region
         Of virtio-mem, bytes.
+    broken
+        A virtio-mem device that takes no request any more: its driver broke the protocol.
     chardev
         Of its back end.
     """
@@ -82,6 +84,7 @@ class FoundDevice:
     requested: int = 0
     plugged: int = 0
     region: int = 0
+    broken: bool = False
     chardev: str | None = None
 
 
@@ -139,6 +142,13 @@ class _Reader:
             return self.ask("qom-get", path=path, property=name)
         except QmpRefusal:
             return None
+
+    def is_broken(self, path: str) -> bool:
+        """Return whether a virtio device is broken."""
+        try:
+            return bool(self.ask("x-query-virtio-status", path=path).get("broken"))
+        except QmpRefusal:
+            return False
 
     def children(self, path: str) -> Iterator[tuple[str, str]]:
         """Yield path and type of what is below a container."""
@@ -309,6 +319,7 @@ def _devices(reader: _Reader) -> Iterator[FoundDevice]:
             requested=data.get("requested-size", 0),
             plugged=data.get("size", 0) if kind == "virtio-mem-pci" else 0,
             region=data.get("max-size", 0),
+            broken=kind == "virtio-mem-pci" and reader.is_broken(f"{path}/virtio-backend"),
             chardev=chardev,
         )
 

@@ -17,7 +17,18 @@ from typing import Final
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed as with_seed, settings
 
-from workbook.lib.actions import Action, DeviceAdd, Migrate, MigrateCancel, MigrateIncoming
+from workbook.lib.actions import (
+    Action,
+    DeviceAdd,
+    Migrate,
+    MigrateCancel,
+    MigrateIncoming,
+    Plug,
+    RawRequest,
+    State,
+    Unplug,
+    UnplugAll,
+)
 from workbook.lib.errors import BadInput, WorkbookError
 from workbook.lib.machine import Machine
 from workbook.lib.machine.machine import StateAnswer
@@ -135,10 +146,26 @@ def _what_if(vm: Machine, action: Action) -> WhatIfReport | None:
 
 
 def _depends(vm: Machine, action: Action) -> bool:
-    """Whether an answer rests on which blocks are plugged, and the machine says that this is assumed."""
-    assumed = {note.where for note in vm.notes if note.kind == "assumed" and "plugged" in note.text}
+    """Whether an answer rests on what cannot be read, and the machine says that it is assumed."""
+    notes = [note for note in vm.notes if note.kind == "assumed"]
+    blocks = {note.where for note in notes if "blocks are plugged" in note.text}
     name = getattr(action, "dev", None)
-    return name in assumed or (bool(assumed) and name is None)
+    if name in blocks or (bool(blocks) and name is None):
+        return True
+    if any(note.where == name and "usable region" in note.text for note in notes):
+        return _end(vm, action) > vm.bus.virtio_mem(str(name)).usable_region_size
+    return False
+
+
+def _end(vm: Machine, action: Action) -> int:
+    """Return the first byte of a device behind what a request asks for; 0 for other actions."""
+    match action:
+        case Plug() | Unplug() | State():
+            return action.offset + (action.size or 0)
+        case RawRequest():
+            device = vm.bus.virtio_mem(action.dev)
+            return action.gpa - device.addr + action.nb_blocks * device.block_size
+    return 0
 
 
 def _differences(report: WhatIfReport, seen: Observation, action: Action) -> Iterator[str]:
@@ -151,7 +178,8 @@ def _differences(report: WhatIfReport, seen: Observation, action: Action) -> Ite
     (answer,) = report.answers
     if isinstance(answer, StateAnswer):
         answer = answer.response
-    if seen.response is not None and str(answer) != seen.response:
+    asked = isinstance(action, Plug | Unplug | State | RawRequest | UnplugAll)
+    if asked and (None if answer is None else str(answer)) != seen.response:
         yield f"{action}: what-if answers {answer}, QEMU {seen.response}"
     root = report.after.root
     shown = tuple(mtree.tree_lines(root)) if root else ()
