@@ -74,7 +74,8 @@ def sentence(outcome: Outcome) -> str:
         f"{outcome.rules.name}: {outcome.used:,} of {outcome.promised:,} memslots mapped, "
         f"{format_size(outcome.plugged)} plugged, "
         f"{format_size(outcome.cost.total, digits=1)} of KVM metadata "
-        f"(one memslot: {format_size(outcome.single_cost.total, digits=1)})."
+        f"(one memslot: {format_size(outcome.single_cost.total, digits=1)}), "
+        f"{format_size(outcome.exposed, digits=1)} exposed."
     )
 
 

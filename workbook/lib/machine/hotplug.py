@@ -178,7 +178,8 @@ def _check_s390(machine: MachineParts, spec: VirtioMem | Dimm | Pmem, backend: M
     scenario = machine.scenario
     if scenario.chipset != "s390-ccw-virtio" or not isinstance(spec, VirtioMem):
         return
-    if backend.page_size > max(one.page_size if one else HOST_PAGE for one, _ in scenario.ram_backends):
+    base = (scenario.host and scenario.host.page_size) or HOST_PAGE
+    if backend.page_size > max(one.page_size if one else base for one, _ in scenario.ram_backends):
         raise Refusal(
             "Memory device uses a bigger page size than initial memory",
             "give boot RAM a memory backend with pages as large (-machine memory-backend=)",
