@@ -230,7 +230,8 @@ def test_compare(shared: Page, explorer: Locator) -> None:
     """Compare keeps the VM as B; what differs is marked, listed and drawn: both maps, and what only one of them has."""
     shared.set_viewport_size({"width": 1440, "height": 900})
     explorer.get_by_role("button", name="Compare").click()
-    expect(explorer.locator(".memslots-tiles .side")).to_have_text(["A", "B"])
+    # the charts of a comparison are made when they are first wanted
+    expect(explorer.locator(".memslots-tiles .side")).to_have_text(["A", "B"], timeout=60_000)
     explorer.get_by_label("Policy").select_option("QEMU's own")
     marked = explorer.locator(".differs")
     expect(marked).to_have_count(2)

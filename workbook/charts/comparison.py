@@ -196,8 +196,10 @@ class ComparisonCharts:
 
 
 def _costs(a: Outcome, b: Outcome) -> list[tuple[str, Cost]]:
-    """Return the bars: A and B, and what one memslot for everything would cost each; once where it is the same."""
-    bars = [(f"A: {a.rules.name}", a.cost), (f"B: {b.rules.name}", b.cost)]
-    if a.single_cost.total == b.single_cost.total:
-        return [("one memslot", a.single_cost), *bars]
-    return [("A, one memslot", a.single_cost), bars[0], ("B, one memslot", b.single_cost), bars[1]]
+    """Return the bars: what one memslot for everything would cost, and A and B.
+
+    Always as many: BokehJS 3.9 keeps the indices of rows that are gone, and complains of them at every repaint.
+    """
+    same = a.single_cost.total == b.single_cost.total
+    reference = "one memslot" if same else "A, one memslot"
+    return [(reference, a.single_cost), (f"A: {a.rules.name}", a.cost), (f"B: {b.rules.name}", b.cost)]
