@@ -1,10 +1,17 @@
 """Memslot workbook: virtio-mem device memory through separate memslots, equal to QEMU and KVM."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 __all__ = ("__version__",)
 
-try:
-    __version__ = version("memslot-workbook")
-except PackageNotFoundError:  # a bare copy of the sources
-    __version__ = "0"
+__version__: str
+
+
+def __getattr__(name: str) -> str:
+    """Look the version up when it is asked for: `importlib.metadata` takes longer to import than most of the model."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see above
+
+    try:
+        return version("memslot-workbook")
+    except PackageNotFoundError:  # a bare copy of the sources
+        return "0"
