@@ -59,7 +59,7 @@ def _with_vhost(scenario: Scenario, slots: int | None, *, place: Literal["before
 
 
 def _promised_too_much() -> Scenario:
-    """Return R19 of tests/lib/rules/test_rfc2021.py: two devices of 128 GiB, a back end with 256 memslots between them."""
+    """Return R19 of tests/lib/rules/test_rfc2021.py: two devices, a back end between them."""
     one = replace(_with_vhost(_merged(128 * GiB, maxmem=260 * GiB), 250, place="after"), rules="rfc-2021")
     second = VirtioMem(id="vm1", memdev="mem1", dynamic_memslots=True)
     backend = replace(one.backends[-1], id="mem1")
