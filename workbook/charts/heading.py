@@ -5,6 +5,7 @@ data, which takes longer than most data. A picture that is saved has both inside
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
@@ -107,7 +108,7 @@ class Heading:
 
     def describe(self, details: str) -> None:
         """Say what a saved picture is of: settings and verdict, which stand beside it on the page."""
-        self._details.text = fill(details, 96)
+        self._details.text = _wrapped(details)
 
     def update(
         self, title: str, looks: Mapping[str, Look] | None = None, present: Collection[str] | None = None
@@ -128,6 +129,12 @@ class Heading:
         self._title.text = title
         shown = {words: look for words, look in self._looks.items() if present is None or words in present}
         self._html.html = _html(title, shown, self._theme, compact=self._compact)
+
+
+@lru_cache(maxsize=64)
+def _wrapped(details: str) -> str:
+    """Return the same lines for the same text: all charts of an outcome say it."""
+    return fill(details, 96)
 
 
 def _samples(plot: figure, looks: Iterable[Look]) -> "list[GlyphRenderer[Any]]":
@@ -154,6 +161,7 @@ def _html(title: str, looks: Mapping[str, Look], theme: Theme, *, compact: bool)
     )
 
 
+@lru_cache(maxsize=256)
 def _swatch(look: Look) -> str:
     stripes = [_STRIPES.format(angle=angle, gap=gap, line=look.line) for angle, gap in _SWATCHES.get(look.hatch, ())]
     if look.hatch != " " and not stripes:
