@@ -31,7 +31,8 @@ def test_comparison(page: Page, lab: str) -> None:
     page.get_by_role("button", name="Guest follows").click()
     page.get_by_role("button", name="Compare").click()
     page.get_by_label("Policy").first.select_option("QEMU's own")
-    page.wait_for_timeout(2_500)
+    page.locator(".memslots-tiles .side").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(4_000)
     explorer.screenshot(path=FOLDER / "comparison.png")
 
 
