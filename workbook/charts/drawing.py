@@ -78,7 +78,7 @@ def figure_in(
     )
     plot.toolbar.logo = None
     if saved_as:
-        plot.add_tools(*save_tools(plot, saved_as, page=theme.page, color=theme.muted))
+        plot.add_tools(*save_tools(plot, saved_as, page=theme.page))
     for axis in plot.axis:
         axis.axis_line_color = axis.major_tick_line_color = theme.muted
         axis.minor_tick_line_color = None

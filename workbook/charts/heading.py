@@ -89,9 +89,7 @@ class Heading:
         # hidden, not added when it is needed: a figure cannot take parts in while it is shown
         self._legend.visible = False
         plot.add_layout(self._legend, "above")
-        plot.add_tools(
-            *save_tools(plot, saved_as, page=theme.page, color=theme.muted, legend=self._legend, details=self._details)
-        )
+        plot.add_tools(*save_tools(plot, saved_as, page=theme.page, legend=self._legend, details=self._details))
         self._html = HTML(html="")
         styles: dict[str, str | None] = {"padding": "6px 4px 2px"}
         if compact:

@@ -1,7 +1,6 @@
 """Buttons in a figure's toolbar that save it as PNG or SVG, without a kernel and without a network."""
 
 from typing import Final, Literal
-from urllib.parse import quote
 
 from bokeh.models import CustomAction, CustomJS, Plot
 from bokeh.models.annotations import Legend, Title
@@ -59,7 +58,7 @@ Kind = Literal["png", "svg"]
 
 
 def save_tools(
-    plot: Plot, name: str, *, page: str, color: str, legend: Legend | None = None, details: Title | None = None
+    plot: Plot, name: str, *, page: str, legend: Legend | None = None, details: Title | None = None
 ) -> list[CustomAction]:
     """Return a button for each format.
 
@@ -69,8 +68,6 @@ def save_tools(
         Of the file, without its ending.
     page
         Colour of the ground: on the page it is the page's own.
-    color
-        Of the buttons.
     legend
         One that is shown in the saved picture only.
     details
@@ -79,7 +76,7 @@ def save_tools(
     args = {"plot": plot, "name": name, "page": page, "legend": legend, "details": details}
     return [
         CustomAction(
-            icon=_icon(kind, color),
+            icon=_icon(kind),
             description=f"Save this picture as {kind.upper()}",
             callback=CustomJS(args={**args, "kind": kind}, code=_SAVE_JS),
         )
@@ -87,11 +84,14 @@ def save_tools(
     ]
 
 
-def _icon(kind: str, color: str) -> str:
-    """Return an arrow onto the name of the format."""
-    picture = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{color}' stroke-width='2'>"
-        f"<path d='M12 1v9M8 6.5l4 4 4-4'/><text x='12' y='22' font-size='10' font-weight='700' text-anchor='middle' "
-        f"font-family='sans-serif' fill='{color}' stroke='none'>{kind.upper()}</text></svg>"
+def _icon(kind: str) -> str:
+    """Return an arrow onto the name of the format, in a grey for light and dark pages.
+
+    As text and without ``#`` or ``%``: BokehJS encodes it itself.
+    """
+    return (
+        "data:image/svg+xml,"
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='gray' stroke-width='2'>"
+        "<path d='M12 1v9M8 6.5l4 4 4-4'/><text x='12' y='22' font-size='10' font-weight='700' text-anchor='middle' "
+        f"font-family='sans-serif' fill='gray' stroke='none'>{kind.upper()}</text></svg>"
     )
-    return f"data:image/svg+xml,{quote(picture)}"
