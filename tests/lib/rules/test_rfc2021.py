@@ -276,7 +276,7 @@ BOOT = 2
 def vm_with(area: int, *, accel: str = "kvm", slots: int = 0, devices: str = "", rules: str = POSTED) -> Machine:
     """Return a VM of 4 GiB with so much space for memory devices; a vhost-user back end can see its RAM."""
     return Machine.from_qemu_args(
-        f"-accel {accel} -machine q35,memory-backend=ram0 -object memory-backend-memfd,id=ram0,size=4G "
+        f"-accel {accel} -machine q35,memory-backend=ram0 -vga none -object memory-backend-memfd,id=ram0,size=4G "
         f"{CPU} -m 4G,slots={slots},maxmem={4 * GiB + area}B {devices}",
         rules=rules,
     )

@@ -17,7 +17,7 @@ def cut(region: int, memslots: int = 0, block: int = 2 * MiB) -> Decision:
 
 def vm_with(props: str = "", size: str = "64G", *, kvm_slots: int | None = None, machine: str = "q35") -> Machine:
     return Machine.from_qemu_args(
-        f"-accel kvm -machine {machine} -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -m 4G,slots=4,maxmem=8T "
+        f"-accel kvm -machine {machine} -vga none -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -m 4G,slots=4,maxmem=8T "
         f"-object memory-backend-memfd,id=mem0,size={size} "
         f"-device virtio-mem-pci,id=vm0,memdev=mem0{props}",
         rules=RULES,

@@ -13,9 +13,9 @@ from workbook.lib.block_size import HOST_PAGE
 from workbook.lib.boards.board import is_pc
 from workbook.lib.boards.compat import compat_switch
 from workbook.lib.boards.pc import TARGET_PAGE
+from workbook.lib.consumers.plugged_vhost import PluggedVhost
 from workbook.lib.consumers.vfio import DMA_ENTRY_LIMIT, MEMSLOTS_WITHOUT_KVM, VfioContainer
 from workbook.lib.consumers.vhost_backend import VHOST_KERNEL_DEFAULT, VHOST_USER_BASELINE, VhostBackend
-from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.rules.base import Budget, Decision
 from workbook.lib.rules.monitors import Monitor

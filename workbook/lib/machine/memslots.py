@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from workbook.lib.boards.board import boot_memslots, boot_view, has_apic
 from workbook.lib.boards.pc import PcLayout
-from workbook.lib.consumers import vfio, vhost_device
+from workbook.lib.consumers import plugged_vhost, vfio
+from workbook.lib.consumers.plugged_vhost import PluggedVhost
 from workbook.lib.consumers.vfio import DiscardSection, VfioContainer
 from workbook.lib.consumers.vhost_backend import VhostCount, smallest_limit
-from workbook.lib.consumers.vhost_device import PluggedVhost
 from workbook.lib.errors import Abort
 from workbook.lib.host import KVM_SLOTS_TODAY
 from workbook.lib.memory.flatview import FlatView, render
@@ -116,7 +116,7 @@ class MemslotConsumers:
     @property
     def budget(self) -> Budget:
         """What a memory device that is plugged now would find."""
-        active = vhost_device.backends(self.vhosts)
+        active = plugged_vhost.backends(self.vhosts)
         vhost_free = self.count.free(active)
         kvm_free = self.kvm_free
         devices = self._bus.devices

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from workbook.lib.boards.board import board_layout, is_pc
-from workbook.lib.consumers.vhost_device import PluggedVhost
+from workbook.lib.consumers.plugged_vhost import PluggedVhost
 from workbook.lib.errors import BadInput
 from workbook.lib.memory.flatview import FlatView
 from workbook.lib.memory.region import MemoryRegion

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from workbook.lib.actions import Action, DeviceAdd, Look, Migrate, MigrateCancel, MigrateIncoming, Start
-from workbook.lib.consumers.vhost_device import PluggedVhost
+from workbook.lib.consumers.plugged_vhost import PluggedVhost
 from workbook.lib.errors import Abort, BadInput, Refusal
 from workbook.lib.json_codec import JsonObject
 from workbook.lib.machine.machine import Machine, StateAnswer

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from workbook.lib.consumers.vhost_backend import GlobalVhostCount, KindVhostCount, PerDeviceVhostCount, VhostCount
 from workbook.lib.errors import BadInput, Refusal
 
-from .accounting import BEFORE_RESERVATIONS, MemslotAccounting
+from .memslot_limits import BEFORE_RESERVATIONS, MemslotAccounting
 
 __all__ = ("CHANGES", "OLDEST", "Change", "QemuBehaviour", "Version", "behaviour_of", "changes_between")
 

@@ -5,9 +5,9 @@ from typing import ClassVar, Final
 
 from workbook.lib.consumers.vhost_backend import UINT_MAX
 
-from .accounting import SAFE_MAX_MEMSLOTS
 from .base import Budget, RuleSet, Trace
 from .behaviour import QemuBehaviour
+from .memslot_limits import SAFE_MAX_MEMSLOTS
 
 __all__ = ("SAFE_MAX_MEMSLOTS", "SOFT_MEMSLOT_LIMIT", "DynamicMemslots")
 

@@ -12,9 +12,9 @@ from workbook.lib.consumers.vhost_backend import UINT_MAX, u32
 from workbook.lib.errors import Refusal
 from workbook.lib.size import GiB
 
-from .accounting import MemslotAccounting, too_many_used
 from .base import Budget, DeviceState, Remap, RuleSet, Trace
 from .behaviour import QemuBehaviour, behaviour_of
+from .memslot_limits import MemslotAccounting, too_many_used
 
 __all__ = ("Rfc2021",)
 

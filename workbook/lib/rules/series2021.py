@@ -10,9 +10,9 @@ from typing import ClassVar, Final
 from workbook.lib.errors import Refusal
 from workbook.lib.size import MiB, format_size, round_down
 
-from .accounting import too_few_slots
 from .base import Budget, Decision, Trace, TraceStep
 from .behaviour import QemuBehaviour
+from .memslot_limits import too_few_slots
 from .rfc2021 import RFC_QEMU, Rfc2021, RfcAccounting
 
 __all__ = ("Series2021v1",)

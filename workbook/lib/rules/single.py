@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from .accounting import BEFORE_RESERVATIONS
 from .base import Budget, RuleSet, Trace
 from .behaviour import QemuBehaviour
+from .memslot_limits import BEFORE_RESERVATIONS
 
 __all__ = ("BeforeDynamicMemslots", "Single")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from workbook.lib.consumers.plugged_vhost import PluggedVhost, backends
 from workbook.lib.consumers.vhost_backend import VhostBackend
-from workbook.lib.consumers.vhost_device import PluggedVhost, backends
 from workbook.lib.errors import Abort
 from workbook.lib.memory.flatview import FlatRange
 from workbook.lib.memory.region import MemoryRegion
