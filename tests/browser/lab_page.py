@@ -61,7 +61,7 @@ def explorer_in(page: Page) -> Locator:
     """Return the output that holds the explorer, once it is there and drawn."""
     explorer = page.locator(".jp-OutputArea-output", has=page.get_by_text("Guest follows")).first
     explorer.wait_for(timeout=LOAD)
-    explorer.locator("canvas").first.wait_for(timeout=LOAD)
+    explorer.locator("canvas").filter(visible=True).first.wait_for(timeout=LOAD)
     wait_until_drawn(page, explorer)
     return explorer
 

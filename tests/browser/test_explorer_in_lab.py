@@ -357,8 +357,8 @@ def test_nothing_is_cut_off(shared: Page, explorer: Locator, screen: str) -> Non
         [
             explorer.locator(".memslots-tiles"),
             *(slider(explorer, one) for one in names),
-            # the map, the strip below it, cost and budget
-            *(explorer.locator("canvas").nth(number) for number in range(4)),
+            # two layers each of the map, the strip below it, cost and budget
+            *(explorer.locator("canvas").filter(visible=True).nth(number) for number in range(8)),
         ]
     )
     if zoom == 1:
@@ -381,12 +381,13 @@ def test_a_pasted_vm_is_seen_at_once(shared: Page, explorer: Locator) -> None:
     box = explorer.get_by_label("Paste a VM")
     box.fill(PS)
     explorer.get_by_role("button", name="Open", exact=True).click()
-    expect(explorer.get_by_text("Read as")).to_contain_text("ps")
+    read_as = explorer.locator("b", has_text="Read as a line of ps")
+    expect(read_as).to_be_visible()
     asks = explorer.locator(".notes li", has_text="what does yours report?").first
     expect(asks).to_contain_text("8 memslots")
     expect(sentence(explorer)).to_have_text("0 of 1")
     seen = to_the_top(shared)
-    for part in boxes([explorer.get_by_text("Read as"), asks, sentence(explorer), explorer.locator(".decides")]):
+    for part in boxes([read_as, asks, sentence(explorer), explorer.locator(".decides")]):
         assert seen["top"] <= part["y"]
         assert part["y"] + part["height"] <= seen["bottom"]
     SHOTS.mkdir(exist_ok=True)

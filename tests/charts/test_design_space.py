@@ -33,7 +33,7 @@ SMALL = Axes((GiB, 16 * GiB, 256 * GiB, 4 * TiB), (8, 64, 300, 508, 509, 4096))
 def machine(rules: str, size: int, limit: int) -> int:
     """What becomes of a second device on a whole machine: the first one, a back end, then the second."""
     gib, more = size // GiB, ",dynamic-memslots=on" if rules == "qemu-8.2" else ""
-    argv = [f"-accel kvm -machine q35,memory-backend=ram -m 4G,maxmem={4 + 2 * gib}G"]
+    argv = [f"-nodefaults -accel kvm -machine q35,memory-backend=ram -m 4G,maxmem={4 + 2 * gib}G"]
     argv += ["-object memory-backend-memfd,id=ram,size=4G -chardev socket,id=c,path=/tmp/c"]
     argv += [f"-object memory-backend-memfd,id=mem{number},size={gib}G" for number in range(2)]
     argv += [f"-device virtio-mem-pci,id=vm0,memdev=mem0{more} -device vhost-user-fs-pci,id=fs0,chardev=c,tag=t"]

@@ -135,7 +135,8 @@ class Explorer(Displayed):
             more=[_cut_item()],
             buttons=[_button(*one) for one in _BUTTONS if one[0] not in _TRAVEL],
         )
-        self.panel.layout = widgets.Layout(flex="0 0 272px", width="272px", overflow="hidden")
+        # in place: a layout that is replaced stays alive in the kernel
+        self.panel.layout.flex, self.panel.layout.width, self.panel.layout.overflow = "0 0 272px", "272px", "hidden"
         right = widgets.VBox([self.view], layout=widgets.Layout(flex="1 1 400px", min_width="0", margin="0 0 0 14px"))
         body = widgets.HBox(
             [self.panel, right],

@@ -46,6 +46,21 @@ class Line {
   }
 }
 
+// What is typed counts once: with Enter, or when the field is left; until then the kernel's value does not replace it.
+const typedInto = (field, commit) => {
+  let typing = false
+  const done = () => {
+    if (!typing) return
+    typing = false
+    commit(field.value)
+  }
+  field.addEventListener("input", () => { typing = true })
+  for (const name of ["change", "blur"]) field.addEventListener(name, done)
+  if (field.tagName === "INPUT")
+    field.addEventListener("keydown", (event) => { if (event.key === "Enter") done() })
+  return () => typing
+}
+
 const noteOf = (item) => ({title: item.help ?? "", ariaDescription: item.help ?? ""})
 
 const KINDS = {
@@ -66,14 +81,12 @@ const KINDS = {
     for (const name of ["pointerup", "pointercancel", "blur"])
       range.addEventListener(name, () => { dragged = false; setTimeout(show, 0) })
     range.addEventListener("input", () => { tell(); say({at: Number(range.value)}, {replaces: true}) })
-    let typing = false
-    field.addEventListener("input", () => { typing = true })
-    field.addEventListener("change", () => { typing = false; say({text: field.value}) })
+    const typing = typedInto(field, (text) => say({text}))
     const show = () => {
       if (dragged || root.waits?.()) return
       range.max = Math.max(texts.length - 1, 0)
       range.value = value.at ?? 0
-      if (!typing) field.value = value.text ?? ""
+      if (!typing()) field.value = value.text ?? ""
       range.setAttribute("aria-valuetext", value.text ?? "")
     }
     return {root, show(now, offer) {
@@ -128,12 +141,10 @@ const KINDS = {
     if (item.rows) field.rows = item.rows
     const root = made("div", {className: item.kind === "area" ? "area" : "text"},
       made("label", {htmlFor: id, textContent: item.label}), field)
-    let typing = false
-    field.addEventListener("input", () => { typing = true })
-    field.addEventListener("change", () => { typing = false; say({text: field.value}) })
+    const typing = typedInto(field, (text) => say({text}))
     return {root, show(now) {
       field.disabled = Boolean(now.disabled)
-      if (!typing && now.text !== undefined && field.value !== now.text) field.value = now.text
+      if (!typing() && now.text !== undefined && field.value !== now.text) field.value = now.text
     }}
   },
 
@@ -240,7 +251,7 @@ const KINDS = {
           const field = made("input", {type: "text", value: row.limit, placeholder: row.placeholder,
             title: row.help, ariaLabel: `${row.name}: memslots or program`})
           field.setAttribute("list", names.id)
-          field.addEventListener("change", () => say({op: "limit", row: at, text: field.value}))
+          typedInto(field, (text) => say({op: "limit", row: at, text}))
           line.append(field)
         } else {
           line.append(made("span", {className: "what", textContent: row.what}))
