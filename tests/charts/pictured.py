@@ -10,7 +10,8 @@ COVER_LETTER = (
 )
 ONE_TIB = COVER_LETTER.replace("maxmem=1T", "maxmem=3T").replace("size=500G", "size=1T")
 TWO_DEVICES = (
-    "-nodefaults -machine q35,memory-backend=ram -cpu qemu64,vendor=GenuineIntel,phys-bits=48 -m 4G,slots=2,maxmem=256G -accel kvm "
+    "-nodefaults -accel kvm -machine q35,memory-backend=ram -cpu qemu64,vendor=GenuineIntel,phys-bits=48 "
+    "-m 4G,slots=2,maxmem=256G "
     "-object memory-backend-memfd,id=ram,size=4G -object memory-backend-memfd,id=m0,size=64G "
     "-object memory-backend-memfd,id=m1,size=32G -object memory-backend-memfd,id=md,size=8G "
     "-chardev socket,id=c,path=/tmp/c -device vhost-user-fs-pci,id=vu0,chardev=c,tag=t "

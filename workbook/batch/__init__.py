@@ -1,6 +1,7 @@
 """Many VMs at once: each input read, started and judged, one row per VM; grids of VMs, and random days of a node."""
 
 from .checking import check, check_rows
+from .fleet import Fleet
 from .inputs import Input, VmText, vm_texts
 from .node import NodeView, node_view
 from .sweep import sweep, sweep_rows
@@ -11,6 +12,7 @@ __all__ = (
     "VERDICTS",
     "CheckRow",
     "Day",
+    "Fleet",
     "Input",
     "NodeView",
     "Question",

@@ -8,10 +8,12 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Final
 from uuid import UUID
 
-__all__ = ("MadeUpVm", "made_up_fleet", "made_up_vm")
+__all__ = ("MadeUpVm", "made_up_fleet", "made_up_folder", "made_up_vm")
 
 _GIB: Final = 1 << 20
 """In KiB."""
@@ -192,3 +194,11 @@ def made_up_fleet(count: int, *, seed: int = 1, different: bool = False) -> Iter
     for number in range(count):
         vm = made_up_vm(number, seed=seed, different=different)
         yield vm.name, vm.text
+
+
+def made_up_folder(count: int, *, seed: int = 1) -> Path:
+    """Write a made-up fleet into a new temporary folder, a file for each VM, and return the folder."""
+    folder = Path(mkdtemp(prefix="made-up-fleet-"))
+    for name, text in made_up_fleet(count, seed=seed):
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
