@@ -18,7 +18,8 @@ from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.plug_order import places
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.explore.settings import SETTINGS, SettingValue, requested
+from workbook.lib.explore.scenario_edits import requested
+from workbook.lib.explore.settings import SETTINGS, SettingValue
 from workbook.lib.notes import Note
 from workbook.lib.rules.base import Budget, RuleSet, Trace
 from workbook.lib.scenario import Scenario

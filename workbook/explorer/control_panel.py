@@ -6,7 +6,8 @@ from typing import Final
 from workbook.lib.consumers.known_backends import KNOWN_BACKENDS
 from workbook.lib.errors import BadInput
 from workbook.lib.explore import plug_order
-from workbook.lib.explore.settings import SETTINGS, Group, Setting, SettingValue, virtio_mem_devices
+from workbook.lib.explore.scenario_edits import virtio_mem_devices
+from workbook.lib.explore.settings import SETTINGS, Group, Setting, SettingValue
 from workbook.lib.scenario import Scenario, VfioDevice, VhostDevice
 from workbook.lib.size import format_size
 from workbook.widgets.form import Event, Form, Item, Shown

@@ -13,7 +13,8 @@ from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.pasted import Pasted
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.explore.settings import SETTINGS, Setting, SettingValue, requested, with_action, with_request
+from workbook.lib.explore.scenario_edits import requested, with_action, with_request
+from workbook.lib.explore.settings import SETTINGS, Setting, SettingValue
 from workbook.lib.explore.timeline import Problem
 from workbook.lib.notes import Note
 from workbook.lib.rules import RuleSet, get

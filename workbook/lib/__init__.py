@@ -33,7 +33,8 @@ from .errors import Abort, BadInput, Refusal, WorkbookError
 from .explore.invariants import first_violation
 from .explore.outcome import Outcome, vary
 from .explore.presets import PRESETS
-from .explore.settings import SETTINGS, with_action, with_request
+from .explore.scenario_edits import with_action, with_request
+from .explore.settings import SETTINGS
 from .host import Host
 from .machine.machine import Machine
 from .memory.borders import borders, crossed

@@ -12,15 +12,8 @@ from workbook.lib.actions import RequestSize, Settle
 from workbook.lib.errors import BadInput, Refusal, WorkbookError
 from workbook.lib.explore.advice import advise
 from workbook.lib.explore.outcome import Outcome, Problem
-from workbook.lib.explore.settings import (
-    SETTINGS,
-    Setting,
-    SettingValue,
-    reported_memslots,
-    virtio_mem_devices,
-    with_action,
-    with_request,
-)
+from workbook.lib.explore.scenario_edits import reported_memslots, virtio_mem_devices, with_action, with_request
+from workbook.lib.explore.settings import SETTINGS, Setting, SettingValue
 from workbook.lib.machine.from_text import read_text
 from workbook.lib.rules import NEWEST
 from workbook.lib.scenario import Scenario, VhostDevice

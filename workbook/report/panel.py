@@ -10,7 +10,8 @@ from workbook.charts import OutcomeCharts
 from workbook.lib.actions import RequestSize, Settle
 from workbook.lib.explore.advice import Advice, advise
 from workbook.lib.explore.outcome import Outcome, Problem
-from workbook.lib.explore.settings import SETTINGS, virtio_mem_devices
+from workbook.lib.explore.scenario_edits import virtio_mem_devices
+from workbook.lib.explore.settings import SETTINGS
 from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
 from workbook.page import outcome_text as words

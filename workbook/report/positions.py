@@ -6,15 +6,8 @@ from itertools import product
 from typing import Any, Final, Literal
 
 from workbook.lib.errors import BadInput
-from workbook.lib.explore.settings import (
-    DEVICE_SIZE,
-    SETTINGS,
-    VHOST_SLOTS,
-    requested,
-    virtio_mem_devices,
-    with_action,
-    with_request,
-)
+from workbook.lib.explore.scenario_edits import requested, virtio_mem_devices, with_action, with_request
+from workbook.lib.explore.settings import DEVICE_SIZE, SETTINGS, VHOST_SLOTS
 from workbook.lib.rules import DEFAULT, NEWEST, QEMU_RELEASES, RULE_SETS, RuleSet, get
 from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import GiB, MiB, TiB, format_size

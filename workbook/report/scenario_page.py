@@ -10,7 +10,8 @@ from markupsafe import Markup
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.explore.settings import DEVICE_SIZE, virtio_mem_devices
+from workbook.lib.explore.scenario_edits import virtio_mem_devices
+from workbook.lib.explore.settings import DEVICE_SIZE
 from workbook.lib.rules import RuleSet
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import format_size

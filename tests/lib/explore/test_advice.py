@@ -9,7 +9,8 @@ from strategies import scenarios
 from workbook.lib.explore.advice import advise, binding, smallest_limits
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.explore.settings import SETTINGS, virtio_mem_devices
+from workbook.lib.explore.scenario_edits import virtio_mem_devices
+from workbook.lib.explore.settings import SETTINGS
 from workbook.lib.rules import RULE_SETS, get
 from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import GiB, TiB

@@ -11,14 +11,8 @@ from workbook.lib.actions import RequestSize
 from workbook.lib.errors import BadInput
 from workbook.lib.explore.outcome import Outcome
 from workbook.lib.explore.presets import PRESETS
-from workbook.lib.explore.settings import (
-    SETTINGS,
-    SettingValue,
-    requested,
-    virtio_mem_devices,
-    with_action,
-    with_request,
-)
+from workbook.lib.explore.scenario_edits import requested, virtio_mem_devices, with_action, with_request
+from workbook.lib.explore.settings import SETTINGS, SettingValue
 from workbook.lib.scenario import Dimm, MemoryBackend, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, KiB, MiB, TiB
 

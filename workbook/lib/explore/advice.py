@@ -15,7 +15,8 @@ from workbook.lib.scenario import Scenario, VfioDevice, VhostDevice, VirtioMem
 from workbook.lib.size import GiB, format_size
 
 from .outcome import Outcome
-from .settings import DEVICE_SIZE, MAX_MEMSLOTS, VHOST_PLACE, reported_memslots, virtio_mem_devices
+from .scenario_edits import reported_memslots, virtio_mem_devices
+from .settings import DEVICE_SIZE, MAX_MEMSLOTS, VHOST_PLACE
 
 __all__ = ("Advice", "advise", "binding", "smallest_limits")
 

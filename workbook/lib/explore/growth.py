@@ -8,7 +8,7 @@ from workbook.lib.memory.flatview import Change
 from workbook.lib.rules.base import RuleSet
 from workbook.lib.scenario import Scenario
 
-from .settings import virtio_mem_devices, with_request
+from .scenario_edits import virtio_mem_devices, with_request
 
 __all__ = ("growth", "with_plugged")
 

@@ -15,7 +15,8 @@ from workbook.lib.scenario import Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size, shown_size
 
 from .hosts import kvm_host
-from .settings import SETTINGS, SettingValue, reported_memslots
+from .scenario_edits import reported_memslots
+from .settings import SETTINGS, SettingValue
 from .timeline import Problem, Step, timeline
 
 __all__ = ("Outcome", "Problem", "kvm_host", "vary")

@@ -12,7 +12,7 @@ from workbook.lib.errors import BadInput
 from workbook.lib.scenario import Device, Scenario, VfioDevice, VhostDevice
 from workbook.lib.size import shown_size
 
-from .settings import reported_memslots, unused_name, with_shared_memory
+from .scenario_edits import reported_memslots, unused_name, with_shared_memory
 
 __all__ = ("PROGRAMS", "Place", "added", "moved", "places", "removed", "reporting")
 

@@ -25,37 +25,7 @@ __all__ = ("MachineState",)
 
 
 class MachineState:
-    """The parts of a machine, before anything is plugged into it.
-
-    Parameters
-    ----------
-    scenario
-        The VM.
-    rules
-        Rule set or its name; None takes the scenario's.
-    vhost_slots
-        Memslot limits that vhost back ends report which are hot-plugged later, by device id.
-    printed
-        Lines that QEMU has printed before it makes the board.
-
-    Attributes
-    ----------
-    board
-        Where RAM and device memory lie.
-    bus
-        The device-memory container and the memory devices in it.
-    consumers
-        KVM and the vhost devices, with the memslots that each uses and has reserved.
-    backends
-        Memory backends by id.
-    warnings
-        The lines that QEMU has printed so far.
-    read_as
-        What the input was taken for.
-    read_notes
-        What was assumed, passed over or not modelled in it; see `notes`.
-    migrating
-        An outgoing migration is active; see `migrate` and `end_migration`.
+    """The parts of a machine, before anything is plugged into it; parameters and attributes as of `Machine`.
 
     Raises
     ------
