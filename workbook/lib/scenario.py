@@ -472,6 +472,7 @@ class Scenario:
 
     def with_device(self, name: str, **changes: object) -> "Scenario":
         """Return the scenario with fields of one device replaced."""
+        # fields by name: only the device's class knows their types
         devices = tuple(replace(one, **changes) if one.id == name else one for one in self.devices)  # type: ignore[arg-type]
         return replace(self, devices=devices)
 

@@ -90,7 +90,7 @@ def _shown_fixture(one: PciDevice) -> str:
 
 
 def _fields(what: str, asked: object, given: object, but: frozenset[str]) -> Iterator[str]:
-    for one in fields(asked):  # type: ignore[arg-type]
+    for one in fields(asked):  # type: ignore[arg-type]  # every element is a dataclass
         if one.name in but or not one.compare:
             continue
         old, new = getattr(asked, one.name), getattr(given, one.name, None)

@@ -69,7 +69,7 @@ class AcceleratorOptions:
                 self._check(name, props)
                 if complaints:
                     printed += [*complaints, f"falling back to {name}"]
-                return name  # type: ignore[return-value]
+                return name  # type: ignore[return-value]  # one of the names that were checked
             where = f"{props.where}: " if props.where else ""
             complaints.append(f"{where}invalid accelerator {name}")
         elsewhere = [one for one in (str(props.values["accel"]) for props in tried) if one in _ELSEWHERE]

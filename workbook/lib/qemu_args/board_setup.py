@@ -211,7 +211,7 @@ class BoardSetup:
             chipset=board.chipset,
             machine_version=board.version,
             distribution=board.distribution,
-            accel=accel,  # type: ignore[arg-type]
+            accel=accel,  # type: ignore[arg-type]  # one of the names that were checked
             smm=smm == "on" if accel == "kvm" else smm != "off",
             acpi=options.get("acpi", "auto") != "off",
             nvdimm=on.get("nvdimm", False),

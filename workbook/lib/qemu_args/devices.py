@@ -325,7 +325,7 @@ def _virtio_mem(name: str | None, props: Properties) -> VirtioMem:
         max_memslots=props.number("max-memslots", bits=16) if "max-memslots" in props else None,
         memslots=props.number("memslots", bits=16) if "memslots" in props else None,
         dynamic_memslots=props.flag("dynamic-memslots") if "dynamic-memslots" in props else None,
-        unplugged_inaccessible=props.choice("unplugged-inaccessible", _ON_OFF_AUTO),  # type: ignore[arg-type]
+        unplugged_inaccessible=props.choice("unplugged-inaccessible", _ON_OFF_AUTO),  # type: ignore[arg-type]  # one of the choices
         prealloc=props.flag("prealloc"),
         where=props.where,
     )

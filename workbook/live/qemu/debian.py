@@ -197,6 +197,7 @@ def _package(architecture: str, apt: Mapping[str, str], suite: str) -> str:
 
 
 def _extract(package: Path, root: Path) -> None:
+    # lists of our own words and no shell; dpkg-deb and tar are the system's
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as packed:  # noqa: S603, S607
         done = subprocess.run(  # noqa: S603
             ["tar", "-x", "-C", root, "--no-same-owner", *(f"--exclude={one}" for one in _PASSED_OVER)],  # noqa: S607
@@ -250,7 +251,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workb
     def run() -> int:
         archive = Archive(options.archive) if options.archive else None
         for script in unpack(options.suite, options.prefix, options.arch, archive).values():
-            shown = subprocess.run([script, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
+            command = [str(script), "--version"]  # the wrapper that was just written
+            shown = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
             print(f"{script}: {(shown.stdout or shown.stderr).splitlines()[0]}")
         return 0
 
