@@ -14,8 +14,9 @@ from typing import Any
 import ipywidgets as widgets
 from bokeh.core.json_encoder import serialize_json
 from bokeh.core.serialization import Serializer
+from bokeh.document import Document
 from bokeh.document.events import DocumentPatchedEvent
-from bokeh.models import ColorMapper, ColumnDataSource
+from bokeh.models import ColorMapper, ColumnDataSource, LayoutDOM
 from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.resources import Resources
 from IPython.core.getipython import get_ipython
@@ -63,6 +64,8 @@ class Figure(BokehModel):
     _held: list[DocumentPatchedEvent] | None = None
     _outdated = True
     """Whether the figure changed since its last snapshot."""
+    _opening = False
+    """Whether the widget is just being made, and nothing can show it yet."""
 
     def __init__(self, model: Any, *, page: str = "", **more: Any) -> None:
         if page:
@@ -73,6 +76,23 @@ class Figure(BokehModel):
             if isinstance(one, ColumnDataSource | ColorMapper):
                 one.syncable = False
         super().__init__(model, **more)
+
+    def update_from_model(self, model: LayoutDOM) -> None:
+        """Show another figure; its snapshot is taken when somebody asks for it."""
+        self._model = model
+        document = model.document or Document()
+        if model.document is None:
+            document.add_root(model)
+        document.on_change_dispatch_to(self)
+        self._outdated = True
+
+    def open(self) -> None:
+        """Open the widget's channel; a snapshot, which takes long, is left to the first display."""
+        self._opening = True
+        try:
+            super().open()
+        finally:
+            self._opening = False
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -108,16 +128,17 @@ class Figure(BokehModel):
             self.send({"msg": "patch", "payload": serialize_json(part)})
 
     def refresh(self) -> None:
-        """Take a new snapshot for views to come."""
-        self.render_bundle = self._model_to_traits(self._model)
-        self._outdated = False
+        """Take a new snapshot for views to come, if the figure has changed since the last one."""
+        if self._outdated:
+            self.render_bundle = self._model_to_traits(self._model)
+            self._outdated = False
 
     def get_state(self, key: object = None, drop_defaults: bool = False) -> dict[str, Any]:
         """Hand the whole state to a front-end: with a new snapshot where the figure has changed since the last one.
 
         A page that was loaded again asks for the state of every widget of the kernel, and a snapshot takes long.
         """
-        if key is None and self._outdated:
+        if key is None and self._outdated and not self._opening:
             self._trait_values["render_bundle"] = self._model_to_traits(self._model)
             self._outdated = False
         state: dict[str, Any] = super().get_state(key, drop_defaults)
