@@ -127,12 +127,18 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m workb
     paths = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
     if options.check:
         return _check(paths)
+    for path in paths:  # before JupyterLab and Chromium are started for any
+        try:
+            _read(path)
+        except (OSError, BadInput, nbformat.ValidationError) as error:
+            print(f"{path}: {error}", file=sys.stderr)
+            return 1
     try:
         with nullcontext() if options.no_pictures else studio() as pictures:
             for path in paths:
                 try:
                     run(path, pictures)
-                except (OSError, BadInput, CellExecutionError, nbformat.ValidationError) as error:
+                except (OSError, BadInput, CellExecutionError) as error:
                     print(f"{path}: {error}", file=sys.stderr)
                     return 1
                 print(f"{path.name}: {path.stat().st_size / 1000:,.0f} kB", flush=True)
