@@ -107,7 +107,7 @@ def test_back_end_says_what_it_reports() -> None:
     )
     [backend] = json.loads(session.paste(text))["backends"]
     assert (backend["name"], backend["slots"], backend["assumed"]) == ("fs0", 8, True)
-    answer = json.loads(session.report("fs0", 509))
+    answer = json.loads(session.report("fs0", "virtiofsd-1.10"))
     assert answer["backends"][0]["assumed"] is False
     vm = Machine.from_text(text, vhost_slots={"fs0": 509})
     assert f"of {vm.picture.devices[0].decision.count} memslots mapped" in answer["sentence"]

@@ -10,7 +10,7 @@ from workbook.lib.rules import RuleSet, get
 
 from .arrow import COLUMNS, flat, table
 from .backend_limits import check_limits
-from .engines import engine_of
+from .engines import engine_of, workers_for
 from .files import write_rows
 from .inputs import Input, vm_texts
 from .progress import with_progress
@@ -115,8 +115,6 @@ def check_rows(
     every = [inputs] if isinstance(inputs, (str, Path)) else inputs
     if rules is not None:
         get(rules)  # a name that is not known is an error of the call, not of every VM
-    if isinstance(rules, RuleSet) and engine is None:
-        workers = 1  # the class may live in a notebook, where no other process finds it
     check_limits(vhost_slots or {})
     question = Question(rules=rules, host=host, kvm=kvm, vhost_slots=dict(vhost_slots or {}))
-    return rows_of(vm_texts(every), question, engine_of(engine, workers))
+    return rows_of(vm_texts(every), question, engine_of(engine, workers_for([rules], engine, workers)))

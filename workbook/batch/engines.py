@@ -16,8 +16,9 @@ from itertools import islice
 from typing import Final, Protocol, Self, TypeVar
 
 from workbook.lib.errors import BadInput
+from workbook.lib.rules import RuleSet
 
-__all__ = ("CHUNK", "Engine", "Pending", "engine_of", "in_chunks")
+__all__ = ("CHUNK", "Engine", "Pending", "engine_of", "in_chunks", "workers_for")
 
 CHUNK: Final = 32
 """VMs in a chunk: some 50 ms of work."""
@@ -61,6 +62,14 @@ class Engine(Protocol):
 
     def __exit__(self, *_: object) -> None:
         """End it."""
+
+
+def workers_for(rules: Iterable[object], engine: str | None, workers: int | None) -> int | None:
+    """Return the processes to work in: this one alone for a rule set that is given as an object.
+
+    Its class may live in a notebook, where no other process finds it.
+    """
+    return 1 if engine is None and any(isinstance(one, RuleSet) for one in rules) else workers
 
 
 def engine_of(engine: str | None, workers: int | None) -> Engine:

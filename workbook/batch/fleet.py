@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Final
 
 from workbook.lib.cost.kvm import KvmHost
@@ -58,7 +59,10 @@ class Fleet:
 
     def messages(self, most: int = 8) -> Table:
         """Return the verdicts with QEMU's or the reader's message, the most frequent first."""
-        said = Counter((row["verdict"], row["message"].partition("\n")[0][:_MESSAGE]) for row in self.rows)
+        said = Counter(
+            (row["verdict"], shorten(row["message"].partition("\n")[0], _MESSAGE, placeholder=" ..."))
+            for row in self.rows
+        )
         rows = [(verdict, count, message) for (verdict, message), count in said.most_common(most)]
         return Table.of(("verdict", "VMs", "message"), rows)
 
@@ -93,7 +97,7 @@ class Fleet:
         )
 
     def part(self, first: int, step: int) -> "Fleet":
-        """Return every so-manieth of the VMs that start, such as those of one node."""
+        """Return every n-th of the VMs that start, such as those of one node."""
         chosen = self.started[first::step]
         return replace(self, texts=tuple(text for text, _ in chosen), rows=tuple(row for _, row in chosen))
 

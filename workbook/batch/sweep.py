@@ -22,7 +22,7 @@ from workbook.lib.rules import RuleSet, get
 from workbook.lib.scenario import Scenario
 
 from .arrow import COLUMNS, Cell, Column, flat, table
-from .engines import in_chunks
+from .engines import in_chunks, workers_for
 from .files import write_cells
 from .progress import with_progress
 from .verdict import CheckRow, Question, check_machine, row_of_failure, settle
@@ -109,8 +109,7 @@ def sweep_rows(
         get(one)
     for name, values in settings.items():
         _check_setting(vm, name, values)
-    if any(isinstance(one, RuleSet) for one in given) and engine is None:
-        workers = 1  # the class may live in a notebook, where no other process finds it
+    workers = workers_for(given, engine, workers)
     columns = _columns(settings)
     work = partial(_work, Question(host=host, kvm=kvm), tuple(settings))
     rows = in_chunks(work, _points(vm, settings, given), engine=engine, workers=workers)

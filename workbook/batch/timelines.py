@@ -22,7 +22,7 @@ from workbook.lib.scenario import Scenario
 from workbook.lib.size import MiB, round_down
 
 from .arrow import Cell, Column, table
-from .engines import in_chunks
+from .engines import in_chunks, workers_for
 from .files import write_cells
 from .inputs import Input, vm_texts
 from .progress import with_progress
@@ -50,6 +50,8 @@ TIMELINE_COLUMNS: Final[dict[str, Column]] = {
     "peak_hour": "double",
 }
 """One row per day: sums over all VMs of the node, sizes in bytes, their mean over the day and their peak."""
+_MANY: Final = 1 << 40
+"""More pieces than any device has."""
 _PIECE: Final = 128 * MiB
 """What a Linux guest takes offline as a whole (a memory block of x86-64 in a guest below 64 GiB)."""
 
@@ -167,8 +169,7 @@ def timeline_rows(
 ) -> Iterator[dict[str, float]]:
     """Yield one row per day, in order; parameters and errors as of `timelines`."""
     node = tuple(_scenarios(vms, rules, host))
-    if isinstance(rules, RuleSet) and engine is None:
-        workers = 1  # the class may live in a notebook, where no other process finds it
+    workers = workers_for([rules], engine, workers)
     work = partial(_days, Question(rules=rules, host=host, kvm=kvm), day or Day(), seed, node)
     return in_chunks(work, range(runs), engine=engine, workers=workers)
 
@@ -321,8 +322,9 @@ def _until(probability: float, chance: random.Random) -> int:
     if probability >= 1:
         return 0
     if probability <= 0:
-        return 1 << 40
-    return int(math.log(1 - chance.random()) / _log_of_rest(probability))
+        return _MANY
+    # the smallest probabilities make the quotient infinite
+    return int(min(math.log(1 - chance.random()) / _log_of_rest(probability), _MANY))
 
 
 @lru_cache(maxsize=16)

@@ -126,6 +126,6 @@ class SlotBudget:
         if not self._consumers:
             return NO_LIMITS
         return "\n".join(
-            f"{one.name}{'' if one.limit is None else f' ({one.limit:,} memslots)'}: {_numbers(one)}."
+            f"{one.name}{'' if one.limit is None else f' ({one.limit:,} {one.unit})'}: {_numbers(one)}."
             for one in self._consumers
         )

@@ -61,7 +61,7 @@ def consumer_columns(consumers: Sequence[Consumer]) -> Columns:
     return {
         "above": [0.33 - row for row in range(len(consumers))],
         "below": [-0.33 - row for row in range(len(consumers))],
-        "name": [one.name if one.limit is None else f"{one.name}: {one.limit:,} memslots" for one in consumers],
+        "name": [one.name if one.limit is None else f"{one.name}: {one.limit:,} {one.unit}" for one in consumers],
         "numbers": [_short(one) for one in consumers],
     }
 

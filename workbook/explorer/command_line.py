@@ -33,7 +33,7 @@ class CommandLine(Explorer):
     """
 
     def __init__(self, argv: str, rules: str = DEFAULT, *, judge: Judge | None = None, theme: Theme = "light") -> None:
-        self._judge, self._asked = judge, argv
+        self._judge = judge
         super().__init__(theme=theme)
         self.open_text(argv)
         self.turn("rules", rules)

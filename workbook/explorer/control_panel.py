@@ -143,8 +143,8 @@ class ControlPanel(Form):
         Called with the name of every other control, and what was done to it.
     complain
         Called with one clear line where what was typed cannot be.
-    below
-        Flags and buttons of the explorer, as items of a form.
+    flags, more, buttons
+        Items of the explorer's own: beside the flags, below *More settings*, in the row of buttons.
     """
 
     def __init__(

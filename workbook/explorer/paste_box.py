@@ -92,6 +92,8 @@ class PasteBox(widgets.VBox):
             return
         try:
             found = read_pasted(text)
+            if found.failure is not None:
+                raise found.failure
         except Refusal as refusal:
             who = html.escape(str(refusal.who))
             self.result.value = _line(f"{who} refuses this VM; what is shown below is still the one before")

@@ -493,7 +493,7 @@ class Scenario:
             data = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
             raise BadInput(
-                f"not a saved scenario ({error}): give the text of an explorer's State field; "
+                f"not a saved scenario ({error}): give the text of an explorer's field Share as text; "
                 "Machine.from_text reads command lines and XML"
             ) from None
         return from_json(cls, data, "scenario")

@@ -12,10 +12,11 @@ from workbook.lib.actions import RequestSize, Settle
 from workbook.lib.errors import BadInput, Refusal, WorkbookError
 from workbook.lib.explore.advice import advise
 from workbook.lib.explore.outcome import Outcome, Problem
+from workbook.lib.explore.pasted import read_pasted
+from workbook.lib.explore.plug_order import reporting
 from workbook.lib.explore.scenario_edits import reported_memslots, virtio_mem_devices, with_action, with_request
 from workbook.lib.explore.settings import SETTINGS, Setting, SettingValue
-from workbook.lib.machine.from_text import read_text
-from workbook.lib.rules import NEWEST
+from workbook.lib.rules import NEWEST, get
 from workbook.lib.scenario import Scenario, VhostDevice
 from workbook.lib.size import format_size
 
@@ -57,19 +58,19 @@ class Session:
         """Read a text and answer for what it is."""
         self._notes, self._outcome = (), None
         try:
-            found = read_text(text, rules=None, host=None, vhost_slots={}, files=None)
+            found = read_pasted(text)
         except Refusal as refusal:
             self._read_as = "a VM that is refused"
             self._outcome = Outcome.refused(Problem.of(refusal), NEWEST)
             return self._answer(controls=False)
         except BadInput as error:
             return json.dumps({"error": str(error)})
-        self._read_as, self._notes = found.read_as, found.line.notes
-        scenario = replace(found.line.scenario, rules=found.rules.name)
-        if found.line.failure is not None:
-            self._outcome = Outcome(scenario, found.rules, refusal=Problem.of(found.line.failure))
+        self._read_as, self._notes = found.read_as, found.notes
+        if found.failure is not None:
+            rules = get(found.scenario.rules)
+            self._outcome = Outcome(found.scenario, rules, refusal=Problem.of(found.failure))
             return self._answer(controls=False)
-        self._outcome = Outcome.of(scenario)
+        self._outcome = Outcome.of(found.scenario)
         return self._answer()
 
     def turn(self, name: str, position: int) -> str:
@@ -78,17 +79,10 @@ class Session:
         value = position == 1 if setting.kind == "flag" else _choices(setting, self._scenario)[position][1]
         return self._changed(lambda scenario: _turned(setting, scenario, value))
 
-    def report(self, name: str, slots: int) -> str:
-        """Let a vhost back end report another limit."""
-
-        def changed(scenario: Scenario) -> Scenario:
-            devices = (
-                replace(one, slots=slots) if isinstance(one, VhostDevice) and one.id == name else one
-                for one in scenario.devices
-            )
-            return replace(scenario, devices=tuple(devices))
-
-        return self._changed(changed)
+    def report(self, name: str, text: str) -> str:
+        """Let a vhost back end report another limit: a number of memslots, a program, or nothing."""
+        index = [one.id for one in self._scenario.devices].index(name)
+        return self._changed(lambda scenario: reporting(scenario, index, text))
 
     def advice(self) -> str:
         """Answer with the verdict again, and what would help: that takes many times as long as the verdict."""

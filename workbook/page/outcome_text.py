@@ -8,6 +8,7 @@ from typing import Final
 from workbook.lib.errors import ReasonStep, WorkbookError
 from workbook.lib.explore.advice import Advice, binding
 from workbook.lib.explore.outcome import Outcome
+from workbook.lib.explore.scenario_edits import reported_memslots
 from workbook.lib.scenario import Dimm, Pmem, Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size
 from workbook.lib.trace import DIRECT, binding_step
@@ -56,9 +57,10 @@ def _device(scenario: Scenario, one: object) -> str:
 
 
 def _vhost(one: VhostDevice) -> str:
+    slots = reported_memslots(one)
     if one.kernel:
-        return f"{one.id}, vhost in the kernel, has {one.slots or 64}"
-    return f"{one.id} ({one.driver}) " + (f"has {one.slots}" if one.slots else "has 8 (no CONFIGURE_MEM_SLOTS)")
+        return f"{one.id}, vhost in the kernel, has {slots}"
+    return f"{one.id} ({one.driver}) has {slots}" + (" (no CONFIGURE_MEM_SLOTS)" if one.slots is None else "")
 
 
 def _and(parts: Sequence[str]) -> str:

@@ -65,7 +65,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--preset", help="a scenario of workbook.lib.presets, such as cover-letter")
-    what.add_argument("--state", help="a saved state: a file, or the text of the explorer's State field itself")
+    what.add_argument("--state", help="a saved state: a file, or the text of the explorer's field Share as text itself")
     what.add_argument("--live", action="store_true", help="a page that computes whatever is pasted into it")
     what.add_argument("--notebook", type=Path, help="a notebook; it is run for the report and not changed")
     parser.add_argument("--compare", help="with --state: a second saved state, shown beside the first")

@@ -36,7 +36,7 @@ LINES: Final = {
     "flat": "info mtree -f: the flat view",
     "argv": "QEMU command line",
     "xml": "libvirt domain",
-    "state": "State: paste it into the explorer's State field",
+    "state": "State: paste it into the explorer's field Share as text",
 }
 """Texts of lines, with their headings."""
 JOINED: Final = {"state": ","}

@@ -121,7 +121,7 @@ def _facts(positions: int) -> list[tuple[str, str]]:
 
 
 def read_state(given: str) -> tuple[Scenario, ...]:
-    """Read one scenario, or two that are compared: the text of the explorer's State field, or a file with it.
+    """Read one scenario, or two that are compared: the text of the explorer's field Share as text, or a file with it.
 
     Raises
     ------
@@ -135,7 +135,8 @@ def read_state(given: str) -> tuple[Scenario, ...]:
         except (OSError, UnicodeDecodeError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not UTF-8 text"
             raise BadInput(
-                f"--state {given:.80}: cannot be read ({why}): give a file, or the text of the explorer's State field"
+                f"--state {given:.80}: cannot be read ({why}): give a file, or the text of the "
+                "explorer's field Share as text"
             ) from None
     if not text.lstrip().startswith("["):
         return (Scenario.from_json(text),)

@@ -1,1 +1,1 @@
-"""Widgets that explorers and notebooks share: a Bokeh figure, a picture, styles."""
+"""Widgets that explorers and notebooks share: a Bokeh figure, a form, a picture, styles."""

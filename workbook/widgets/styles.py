@@ -12,7 +12,6 @@ __all__ = ("ALERT", "style_sheet", "styled")
 ALERT: Final = "color:var(--jp-error-color1, #b3261e);line-height:1.4;padding:2px 0"
 _CSS: Final = r"""
 .memslots .widget-html-content { line-height: 1.4; }
-.memslots h3 { margin: 4px 0; }
 .memslots a { color: var(--jp-content-link-color, #0072b2); text-decoration: underline; }
 .memslots-table table { border-collapse: collapse; line-height: 1.35; margin: 2px 0 8px; }
 .memslots-table th, .memslots-table td { padding: 1px 14px 1px 0; vertical-align: top; max-width: 340px; }
@@ -32,7 +31,7 @@ _CSS: Final = r"""
 .memslots-tiles div > b { font-size: 16px; font-variant-numeric: tabular-nums; }
 .memslots-tiles small { color: var(--jp-ui-font-color2, #555); }
 .memslots-stale { opacity: .35; filter: grayscale(1); }
-.memslots :is(button, select, input, input[type], pre, a, summary, .noUi-handle, .lm-TabBar-tab):focus-visible {
+.memslots :is(button, select, input, input[type], pre, a, summary):focus-visible {
     outline: 2px solid var(--jp-brand-color1, #0072b2) !important; outline-offset: 1px; }
 """
 
@@ -43,6 +42,6 @@ def style_sheet() -> widgets.HTML:
 
 
 def styled(widget: widgets.DOMWidget, name: str) -> widgets.DOMWidget:
-    """Give a widget one of the looks above, by its name: ``table``, ``advice``, ``tabs``; or all, by ``""``."""
+    """Give a widget one of the looks above, by its name (``tiles``, ``table`` ...), or all, by ``""``."""
     widget.add_class(f"memslots-{name}" if name else "memslots")
     return widget

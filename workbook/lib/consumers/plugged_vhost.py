@@ -91,7 +91,7 @@ class PluggedVhost:
         ring
             Guest-physical address of its first virtqueue.
         by_base
-            Most devices are started by vhost-user-base.
+            This QEMU starts rng, i2c and gpio by vhost-user-base too (`QemuBehaviour.vhost_user_base`).
         """
         self.started = self._send(transactions=1)
         if self.started:

@@ -80,7 +80,7 @@ class VfioContainer:
 
     @property
     def possible(self) -> int:
-        """Mappings that QEMU thinks possible over time: all blocks of the sections, and one per other memslot."""
+        """Mappings that QEMU considers possible over time: all blocks of the sections, and one per other memslot."""
         return sum(one.mappings for one in self.sections) + self.max_memslots - len(self.sections)
 
     def update(self, sections: Iterable[DiscardSection], others: int, qemu: QemuBehaviour) -> list[str]:

@@ -279,6 +279,13 @@ class KvmHost:
         return memslot_limit(self.arch, self.kernel)
 
     @property
+    def paging(self) -> str:
+        """How the MMU of an x86-64 host translates guest-physical addresses; empty on other architectures."""
+        if self.arch != "x86-64":
+            return ""
+        return "TDP MMU" if self.tdp_mmu else "EPT/NPT without the TDP MMU" if self.tdp else "shadow paging"
+
+    @property
     def has_rmap(self) -> bool:
         """Whether the rmap arrays are allocated (``kvm_memslots_have_rmaps``, arch/x86/kvm/mmu.h)."""
         return self.arch == "x86-64" and (not self.tdp_mmu or self.nested or self.kernel < LAZY_RMAP)

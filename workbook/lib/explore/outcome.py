@@ -15,7 +15,7 @@ from workbook.lib.scenario import Scenario, VhostDevice, VirtioMem
 from workbook.lib.size import format_size, shown_size
 
 from .hosts import kvm_host
-from .scenario_edits import reported_memslots
+from .scenario_edits import is_migrating, reported_memslots
 from .settings import SETTINGS, SettingValue
 from .timeline import Problem, Step, timeline
 
@@ -85,7 +85,7 @@ class Outcome:
     @property
     def migrating(self) -> bool:
         """Whether an outgoing migration is going on: KVM then notes dirty pages of every memslot."""
-        return bool(SETTINGS["migrating"].get(self.scenario, None))
+        return is_migrating(self.scenario)
 
     @cached_property
     def cost(self) -> KvmCost:
@@ -153,8 +153,8 @@ class Outcome:
             else:
                 parts.append(str(one.id or one.type))
         host = kvm_host(vm)
-        paging = "TDP MMU" if host.tdp_mmu else "EPT/NPT without the TDP MMU" if host.tdp else "shadow paging"
-        parts.append(f"KVM {vm.kvm_slots:,} memslots, {paging}{', nested' if host.nested else ''}")
+        more = (host.paging, "nested" if host.nested else "")
+        parts.append(", ".join((f"KVM {vm.kvm_slots:,} memslots", *filter(None, more))))
         return "; ".join(parts)
 
     def summary(self) -> str:

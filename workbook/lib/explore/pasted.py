@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from workbook.lib.actions import Action
-from workbook.lib.errors import BadInput
+from workbook.lib.errors import BadInput, Refusal
 from workbook.lib.host import Host
 from workbook.lib.machine.from_text import read_text
 from workbook.lib.notes import Note
@@ -29,11 +29,14 @@ class Pasted:
         The form of the text, in words.
     notes
         What was assumed, passed over or not modelled.
+    failure
+        Why QEMU does not start, where reading the text shows it; `scenario` is what QEMU has made until then.
     """
 
     scenario: Scenario
     read_as: str
     notes: tuple[Note, ...] = ()
+    failure: Refusal | BadInput | None = None
 
 
 def read_pasted(text: str, *, rules: str | RuleSet | None = None, host: Host | None = None) -> Pasted:
@@ -44,18 +47,16 @@ def read_pasted(text: str, *, rules: str | RuleSet | None = None, host: Host | N
     BadInput
         Nothing that is known, or it cannot be read.
     Refusal
-        QEMU or libvirt would refuse it while reading it.
+        QEMU or libvirt would refuse it before there is a board.
     """
     saved = _saved(text)
     if saved is not None:
         return Pasted(saved, "a saved scenario")
     found = read_text(text, rules=rules, host=host, vhost_slots={}, files=None)
-    if found.line.failure is not None:
-        raise found.line.failure
     actions, notes = _actions(found.commands)
     scenario = replace(found.line.scenario, rules=found.rules.name)
     scenario = replace(scenario, actions=(*scenario.actions, *actions))
-    return Pasted(scenario, found.read_as, (*found.line.notes, *notes))
+    return Pasted(scenario, found.read_as, (*found.line.notes, *notes), found.line.failure)
 
 
 def _saved(text: str) -> Scenario | None:

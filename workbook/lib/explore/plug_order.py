@@ -102,7 +102,7 @@ def removed(scenario: Scenario, index: int) -> Scenario:
 
 
 def added(scenario: Scenario, kind: str) -> Scenario:
-    """Plug another device as the last one: ``vhost`` (a vhost-user back end that has said nothing yet) or ``vfio``.
+    """Plug another device as the last one: ``vhost`` (a vhost-user back end, its memslots not known yet) or ``vfio``.
 
     Raises
     ------

@@ -97,7 +97,7 @@ PRESETS: Final[dict[str, Preset]] = {
     "promised-too-much": Preset(
         "RFC: a second device promised too much",
         _promised_too_much(),
-        "the heuristic grants 128 memslots, the check accepts 120 (R19 in tests/lib/rules/test_rfc2021.py)",
+        "the heuristic grants 128 memslots, the check accepts 120 (reserved memslots are counted twice)",
         _MAIL,
     ),
     "vhost-after": Preset(

@@ -12,7 +12,7 @@ QEMU_POLICY: Final = "QEMU's own"
 
 
 def policy_of(scenario: Scenario, _name: str | None) -> str:
-    """Return the memslot policy: the release's own, or a proposal by name."""
+    """Return the memslot policy: the release's own, or that of a proposal or another VMM, by name."""
     return QEMU_POLICY if scenario.rules.startswith("qemu-") else scenario.rules
 
 
@@ -29,7 +29,7 @@ def release_of(scenario: Scenario, _name: str | None) -> str:
     Raises
     ------
     BadInput
-        The policy is a proposal, which belongs to no release.
+        The policy is that of a proposal or another VMM, which belongs to no release.
     """
     if not scenario.rules.startswith("qemu-"):
         raise BadInput(f"the policy {scenario.rules} belongs to no release of QEMU")

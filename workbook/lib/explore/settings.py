@@ -224,10 +224,10 @@ _ALL: Final = (
         with_policy,
         choices=(
             (QEMU_POLICY, QEMU_POLICY),
-            *((name, name) for name in RULE_SETS if not name.startswith("qemu-")),
+            *((name, name) for name, rules in RULE_SETS.items() if not rules.is_release),
         ),
         group="toolbar",
-        help="how a device is cut into memslots: as a release of QEMU does, or as one of the proposals before did",
+        help="how a device is cut into memslots: the policy of the QEMU release, or that of a proposal",
     ),
     Setting(
         "qemu",
@@ -330,7 +330,7 @@ _ALL: Final = (
         "choice",
         paging_of,
         with_paging,
-        choices=(("EPT/NPT, TDP MMU", "tdp_mmu"), ("EPT/NPT, old MMU", "tdp"), ("shadow paging", "shadow")),
+        choices=(("EPT/NPT, TDP MMU", "tdp_mmu"), ("EPT/NPT, tdp_mmu=N", "tdp"), ("shadow paging", "shadow")),
         group="host",
         help="the TDP MMU is the default since Linux 5.15: rmap and write tracking only when needed",
     ),

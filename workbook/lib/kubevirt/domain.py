@@ -19,7 +19,7 @@ from workbook.lib.rules.base import RuleSet
 from workbook.lib.scenario import Scenario
 from workbook.lib.size import GiB, MiB, format_size
 
-from .manifest import Field
+from .manifest import Field, vm_spec, vmi_spec
 from .quantity import read_quantity
 
 __all__ = ("DEFAULT_HOTPLUG_RATIO", "MACHINE", "RULES", "domain_of", "read_virtual_machine")
@@ -88,10 +88,8 @@ class _Converter:
 
     def __init__(self, given: Field, ratio: int, notes: list[Note]) -> None:
         self.is_instance = given["kind"].text() == "VirtualMachineInstance"
-        spec = given["spec"]
-        if spec["virtualMachineTemplate"].given:
-            spec = spec["virtualMachineTemplate.spec"]
-        self.spec = spec if self.is_instance else spec["template.spec"]
+        spec = vm_spec(given)
+        self.spec = vmi_spec(given)
         self.vm = self.spec["domain"]
         self.status = given["status"]
         self.name = given["metadata.name"].text("vm")

@@ -9,7 +9,7 @@ from typing import Final
 
 from workbook.lib.errors import BadInput
 
-__all__ = ("KINDS", "Field", "virtual_machines", "vmi_spec")
+__all__ = ("KINDS", "Field", "virtual_machines", "vm_spec", "vmi_spec")
 
 KINDS: Final = ("VirtualMachine", "VirtualMachineInstance", "VirtualMachineInstanceReplicaSet", "VirtualMachinePool")
 """Objects that describe a VM."""
@@ -106,6 +106,18 @@ class Field:
         return self.value
 
 
+def vm_spec(given: Field) -> Field:
+    """Return the spec of an object, or of the VirtualMachine that a pool makes.
+
+    Raises
+    ------
+    BadInput
+        Something on the way is no mapping.
+    """
+    spec = given["spec"]
+    return spec["virtualMachineTemplate.spec"] if spec["virtualMachineTemplate"].given else spec
+
+
 def vmi_spec(given: Field) -> Field:
     """Return the part of an object that describes one VM: the spec of its VirtualMachineInstance.
 
@@ -114,9 +126,7 @@ def vmi_spec(given: Field) -> Field:
     BadInput
         Something on the way is no mapping.
     """
-    spec = given["spec"]
-    if spec["virtualMachineTemplate"].given:
-        spec = spec["virtualMachineTemplate.spec"]
+    spec = vm_spec(given)
     return spec if given["kind"].text() == "VirtualMachineInstance" else spec["template.spec"]
 
 

@@ -28,7 +28,7 @@ _FIXED: Final = (
 )
 _PER_VCPU: Final = 8 * MiB
 _PAGE_TABLES: Final = 512
-"""A byte of page tables for so many bytes of memory."""
+"""Bytes of memory for which KubeVirt adds one byte of page tables."""
 _KILO: Final = 1000
 
 

@@ -75,8 +75,9 @@ def plug(machine: MachineParts, spec: Device, *, hotplugged: bool) -> None:
     """
     scenario = machine.scenario
     on_bus = not isinstance(spec, Dimm) and not (isinstance(spec, VhostDevice) and spec.driver.startswith("netdev "))
-    if hotplugged and on_bus and scenario.chipset == "pc" and not scenario.acpi:
-        raise Refusal("Bus 'pci.0' does not support hotplugging", "switch ACPI on: it does the hot-plug of PCI on pc")
+    without_acpi = scenario.chipset == "pc" and not scenario.acpi and not isinstance(machine.rules, Monitor)
+    if hotplugged and on_bus and without_acpi:
+        raise Refusal("Bus 'pci.0' does not support hotplugging", "switch ACPI on: on pc, PCI hot-plug needs it")
     names = {one.id for one in machine.bus.devices} | {
         one.spec.id for one in machine.consumers.vhosts if not one.removed and not one.refused
     }

@@ -252,7 +252,7 @@ class VirtioMemDevice:
 
     def plug(self, start: int, size: int, *, busy: bool = False) -> Response:
         """Answer a PLUG request for [start, start + size)."""
-        answer = self.rules.answers.plug(self, start, size, busy=busy)
+        answer = self.rules.answers.plug(self, start, size, busy=busy and self.rules.answers.can_be_busy)
         if answer is Response.ACK:
             self.plugged.plug(start, start + size)
             self.changed = start, start + size
@@ -261,7 +261,7 @@ class VirtioMemDevice:
 
     def unplug(self, start: int, size: int, *, busy: bool = False) -> Response:
         """Answer an UNPLUG request for [start, start + size)."""
-        answer = self.rules.answers.unplug(self, start, size, busy=busy)
+        answer = self.rules.answers.unplug(self, start, size, busy=busy and self.rules.answers.can_be_busy)
         if answer is Response.ACK:
             self.plugged.unplug(start, start + size)
             self.changed = start, start + size
@@ -271,7 +271,7 @@ class VirtioMemDevice:
     def unplug_all(self, *, busy: bool = False) -> Response:
         """Answer an UNPLUG_ALL request; a system reset does the same. May shrink the usable region."""
         busy = busy and (bool(self.plugged.starts) or not self.rules.qemu.unplug_all_when_empty)
-        answer, gone = self.rules.answers.unplug_all(self, busy=busy)
+        answer, gone = self.rules.answers.unplug_all(self, busy=busy and self.rules.answers.can_be_busy)
         for start, end in gone:
             self.plugged.unplug(start, end)
         if gone:

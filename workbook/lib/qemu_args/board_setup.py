@@ -114,7 +114,7 @@ class BoardSetup:
     @property
     def _qemu(self) -> QemuBehaviour | None:
         """The QEMU that reads the line; None for rule sets that are no release."""
-        return self.rules.qemu if self.rules is not None and self.rules.name.startswith("qemu-") else None
+        return self.rules.qemu if self.rules is not None and self.rules.is_release else None
 
     def _check_netdevs(self) -> None:
         for props in self.line.netdevs:

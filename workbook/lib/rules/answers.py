@@ -65,9 +65,12 @@ class DeviceAnswers:
     ----------
     unplugs_at_reset
         A reset of the system unplugs everything.
+    can_be_busy
+        The guest is told to wait while a migration is active, or while memory cannot be had.
     """
 
     unplugs_at_reset: bool = True
+    can_be_busy: bool = True
 
     def check_request(self, device: PluggableDevice, size: int) -> None:
         """Check a new requested size.

@@ -342,14 +342,14 @@ CHANGES: Final = (
         field="vhost_user_base",
         value=True,
         for_users="Where a vhost-user-rng, -i2c or -gpio device cannot start, the message names vhost-user-base.",
-        source="hw/virtio/vhost-user-base.c; seen in 10.0.2, not in 7.2.22; the release between is assumed",
+        source="hw/virtio/vhost-user-base.c; seen in 10.0.2, not in 7.2.22; which release changed it is assumed",
     ),
     Change(
         since=(9, 0, 0),
         field="q35_window_needs_smm",
         value=True,
         for_users="q35 without SMM and with a VGA display has one vhost memslot less in use.",
-        source="hw/pci-host/q35.c, smm-ranges; seen in 10.0.2, not in 7.2.22; the release between is assumed",
+        source="hw/pci-host/q35.c, smm-ranges; seen in 10.0.2, not in 7.2.22; which release changed it is assumed",
     ),
     Change(
         since=(9, 1, 0),
@@ -449,7 +449,7 @@ CHANGES: Final = (
         field="nvdimm_without_acpi",
         value=True,
         for_users="aarch64's virt takes an NVDIMM without firmware and ACPI, if nvdimm=on is given.",
-        source="hw/arm/virt.c; seen in 11.1.3, not in 10.0.13; the release between is assumed",
+        source="hw/arm/virt.c; seen in 11.1.3, not in 10.0.13; which release changed it is assumed",
     ),
     Change(
         since=(11, 0, 0),

@@ -16,8 +16,8 @@ __all__ = ("pluggable_beside_vfio",)
 def pluggable_beside_vfio(rules: RuleSet | str, grid: Grid, *, available: int = DMA_ENTRY_LIMIT) -> Ints:
     """Return the bytes of each device, from its start on, that can be plugged beside a VFIO device with type1.
 
-    What is more lets QEMU 10.2 and later refuse the VFIO device, or ends the VM; before, QEMU warns. 0: a device of
-    one memslot that does not pass at all. All of the device: it passes.
+    Beyond that, QEMU 10.2 and later refuse the VFIO device or end the VM; older ones warn. 0 where a device of a single
+    memslot fails the check; the whole size where it passes. It is `VfioContainer.possible`, solved for the size.
 
     Parameters
     ----------

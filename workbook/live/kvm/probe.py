@@ -99,6 +99,4 @@ def _by_part(result: Measurement) -> Mapping[str, int]:
 def _paging(host: KvmHost) -> str:
     if host.arch != "x86-64":
         return f"{host.arch}, which keeps no other arrays"
-    if host.tdp_mmu:
-        return "TDP MMU" + (" with write tracking from the start" if host.has_gfn_track else "")
-    return "EPT or NPT without the TDP MMU" if host.tdp else "shadow paging"
+    return host.paging + (" with write tracking from the start" if host.tdp_mmu and host.has_gfn_track else "")

@@ -147,12 +147,12 @@ function showBackends(backends) {
       ...backends.map(({name, driver}) => {
         const row = document.createElement("div")
         row.className = "field"
-        const input = Object.assign(document.createElement("input"), {type: "number", min: 1, id: `backend-${name}`})
+        const input = Object.assign(document.createElement("input"), {type: "text", autocomplete: "off", id: `backend-${name}`})
         const title = Object.assign(document.createElement("label"), {htmlFor: input.id})
-        title.textContent = `Memslots of ${name} (${driver})`
+        title.textContent = `Memslots or program of ${name} (${driver})`
         const small = document.createElement("small")
         row.append(title, input, small)
-        input.addEventListener("change", () => answered(() => session.report(name, Number(input.value))))
+        input.addEventListener("change", () => answered(() => session.report(name, input.value)))
         return row
       }),
     )

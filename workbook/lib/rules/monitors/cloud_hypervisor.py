@@ -25,6 +25,8 @@ _DIMMS: Final = 8
 class _Answers(DeviceAnswers):
     """All of the device is usable from the start; what is beyond the request is looked at before the range."""
 
+    can_be_busy = False
+
     def check_request(self, device: PluggableDevice, size: int) -> None:
         """Check a new requested size (``VirtioMemConfig::resize``)."""
         if size == device.requested_size:
@@ -35,17 +37,20 @@ class _Answers(DeviceAnswers):
             words = f"new size {size:#x} is not aligned on block_size {device.block_size:#x}"
         else:
             return
-        raise Refusal(words, f"ask for another multiple of {format_size(_BLOCK)}", who=CloudHypervisor.program)
+        most = format_size(device.region_size)
+        raise Refusal(
+            words, f"ask for another multiple of {format_size(_BLOCK)}, at most {most}", who=CloudHypervisor.program
+        )
 
     def usable_region(self, device: PluggableDevice, requested: int, *, can_shrink: bool) -> int:  # noqa: ARG002 - always all
         """Return the whole region."""
         return device.region_size
 
-    def plug(self, device: PluggableDevice, start: int, size: int, *, busy: bool) -> Response:  # noqa: ARG002 - never busy
+    def plug(self, device: PluggableDevice, start: int, size: int, *, busy: bool) -> Response:
         """Return NACK beyond the requested size before anything else is looked at."""
         if device.size + size > device.requested_size:
             return Response.NACK
-        return super().plug(device, start, size, busy=False)
+        return super().plug(device, start, size, busy=busy)
 
 
 class CloudHypervisor(Monitor):
@@ -78,6 +83,6 @@ class CloudHypervisor(Monitor):
     def check_dimm(self, backend: MemoryBackend, number: int) -> None:
         """Check memory that is hot-plugged by ACPI (``MemoryManager::hotplug_ram_region``)."""
         if number >= _DIMMS:
-            self.refuse("NoSlotAvailable", f"at most {_DIMMS} times can memory be added")
+            self.refuse("NoSlotAvailable", f"memory can be added {_DIMMS} times at most")
         if backend.size % LINUX_MEMORY_BLOCK:
             self.refuse("InvalidSize", "add a multiple of 128 MiB")

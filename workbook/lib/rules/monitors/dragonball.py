@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from workbook.lib.errors import Refusal
-from workbook.lib.rules.answers import DeviceAnswers, Extent, PluggableDevice, Response
+from workbook.lib.rules.answers import DeviceAnswers, PluggableDevice, Response
 from workbook.lib.rules.decision import DeviceState, Remap
 from workbook.lib.scenario import MemoryBackend, Scenario, VirtioMem
 from workbook.lib.size import GiB, MiB, format_size, round_down, round_up
@@ -37,6 +37,8 @@ def _guest_memory_block(ram: int) -> int:
 class _Answers(DeviceAnswers):
     """The usable region never shrinks; what is beyond the request is looked at before the range."""
 
+    can_be_busy = False
+
     def check_request(self, device: PluggableDevice, size: int) -> None:
         """Check a new requested size (``set_requested_size``)."""
         if size > device.region_size or size % device.block_size:
@@ -53,25 +55,21 @@ class _Answers(DeviceAnswers):
             usable = round_down(min(device.region_size, requested + device.usable_extent), device.block_size)
         return max(usable, device.usable_region_size)
 
-    def plug(self, device: PluggableDevice, start: int, size: int, *, busy: bool) -> Response:  # noqa: ARG002 - never busy
+    def plug(self, device: PluggableDevice, start: int, size: int, *, busy: bool) -> Response:
         """Return NACK beyond the requested size before anything else; a request across pieces is an ERROR."""
         if device.size + size > device.requested_size:
             return Response.NACK
-        answer = super().plug(device, start, size, busy=False)
+        answer = super().plug(device, start, size, busy=busy)
         return Response.ERROR if answer is Response.ACK and _crosses(device, start, size) else answer
 
-    def unplug(self, device: PluggableDevice, start: int, size: int, *, busy: bool) -> Response:  # noqa: ARG002 - never busy
+    def unplug(self, device: PluggableDevice, start: int, size: int, *, busy: bool) -> Response:
         """Return as QEMU does; a request across pieces is an ERROR."""
-        answer = super().unplug(device, start, size, busy=False)
+        answer = super().unplug(device, start, size, busy=busy)
         return Response.ERROR if answer is Response.ACK and _crosses(device, start, size) else answer
 
     def largest_request(self, device: PluggableDevice, start: int) -> int:
         """Return what is left of a piece."""
         return device.region_size - start if device.decision.direct else _PIECE - start % _PIECE
-
-    def unplug_all(self, device: PluggableDevice, *, busy: bool) -> tuple[Response, Sequence[Extent]]:  # noqa: ARG002 - never busy
-        """Return ACK."""
-        return super().unplug_all(device, busy=False)
 
 
 def _crosses(device: PluggableDevice, start: int, size: int) -> bool:

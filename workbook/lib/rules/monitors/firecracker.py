@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from workbook.lib.errors import Refusal
-from workbook.lib.rules.answers import DeviceAnswers, Extent, PluggableDevice, Response
+from workbook.lib.rules.answers import DeviceAnswers, PluggableDevice, Response
 from workbook.lib.rules.decision import Budget, Decision, DeviceState
 from workbook.lib.scenario import MemoryBackend, Scenario, VirtioMem
 from workbook.lib.size import GiB, MiB, TiB, format_size, round_up
@@ -28,6 +28,8 @@ _MMIO64_START, _MMIO64_END, _LAST = 256 * GiB, 512 * GiB, TiB
 
 class _Answers(DeviceAnswers):
     """Whatever is wrong with a request is an ERROR; only UNPLUG_ALL makes the usable region smaller."""
+
+    can_be_busy = False
 
     def check_request(self, device: PluggableDevice, size: int) -> None:
         """Check a new requested size (``update_requested_size``)."""
@@ -55,14 +57,6 @@ class _Answers(DeviceAnswers):
         free = fits and not device.plugged.touches(start, start + size)
         return Response.ACK if free and granted else Response.ERROR
 
-    def unplug(self, device: PluggableDevice, start: int, size: int, *, busy: bool) -> Response:  # noqa: ARG002 - never busy
-        """Return ACK, or ERROR where not all is plugged."""
-        return super().unplug(device, start, size, busy=False)
-
-    def unplug_all(self, device: PluggableDevice, *, busy: bool) -> tuple[Response, Sequence[Extent]]:  # noqa: ARG002 - never busy
-        """Return ACK."""
-        return super().unplug_all(device, busy=False)
-
 
 class Firecracker(FixedMemslots):
     """Firecracker since 1.16: memslots of 128 MiB or more, in KVM while they hold a plugged block, one ioctl each."""
@@ -86,7 +80,6 @@ class Firecracker(FixedMemslots):
     def parameters(self, scenario: Scenario, spec: VirtioMem, backend: MemoryBackend) -> DeviceParameters:
         """Check a configuration as ``MemoryHotplugConfig::validate`` does, in its order."""
         block, slot, total = spec.block_size or _LEAST_BLOCK, spec.slot_size or _LEAST_SLOT, backend.size
-        mib = "give whole MiB"
         if block < _LEAST_BLOCK:
             self.refuse(f"Block size must not be lower than {_LEAST_BLOCK // MiB} MiB", "use 2 MiB or more")
         if block & (block - 1):
@@ -94,11 +87,15 @@ class Firecracker(FixedMemslots):
         if slot < _LEAST_SLOT:
             self.refuse(f"Slot size must not be lower than {_LEAST_SLOT // MiB} MiB", "use 128 MiB or more")
         if slot % block:
-            self.refuse(f"Slot size must be a multiple of block size ({block // MiB} MiB)", mib)
+            self.refuse(
+                f"Slot size must be a multiple of block size ({block // MiB} MiB)", "use a multiple of the block size"
+            )
         if total < slot:
             self.refuse(f"Total size must not be lower than slot size ({slot // MiB} MiB)", "use a larger device")
         if total % slot:
-            self.refuse(f"Total size must be a multiple of slot size ({slot // MiB} MiB)", mib)
+            self.refuse(
+                f"Total size must be a multiple of slot size ({slot // MiB} MiB)", "use a multiple of the slot size"
+            )
         if spec.requested_size:
             self.refuse("Device is not active", "request a size once the guest runs")
         if sum(1 for one in scenario.devices if isinstance(one, VirtioMem)) > 1:
@@ -128,7 +125,7 @@ class Firecracker(FixedMemslots):
 
 
 class Firecracker114(Firecracker):
-    """Firecracker 1.14 and 1.15: a request inside a memslot leaves the memslot as it was (mended by 5793, 1.16.0)."""
+    """Firecracker 1.14 and 1.15: a request inside a memslot leaves the memslot as it was (fixed by 5793, 1.16.0)."""
 
     name = "firecracker-1.14"
     about = "Firecracker 1.14 and 1.15: requests inside a memslot forget to map or to unmap it"

@@ -21,10 +21,15 @@ _BLOCK_MULTIPLE: Final = 16 * KiB
 """DEFAULT_MEM_BLOCK_ALIGN_SIZE: for any other block size the default is taken."""
 
 
+def _block_size(spec: VirtioMem) -> int:
+    return spec.block_size if spec.block_size and spec.block_size % _BLOCK_MULTIPLE == 0 else _DEFAULT_BLOCK
+
+
 class _Answers(DeviceAnswers):
     """All of the device is usable; nothing below the requested size can be unplugged, not even by a reset."""
 
     unplugs_at_reset = False
+    can_be_busy = False
 
     def check_request(self, device: PluggableDevice, size: int) -> None:
         """Check a new requested size (``update_request``)."""
@@ -46,11 +51,11 @@ class _Answers(DeviceAnswers):
         no_memslot = (device.size + size) // device.block_size > device.decision.limit
         return super().plug(device, start, size, busy=no_memslot)
 
-    def unplug(self, device: PluggableDevice, start: int, size: int, *, busy: bool) -> Response:  # noqa: ARG002 - never busy
+    def unplug(self, device: PluggableDevice, start: int, size: int, *, busy: bool) -> Response:
         """Return NACK for what the request wants to stay, or for nothing."""
         if not size or size + device.requested_size > device.size:
             return Response.NACK
-        return super().unplug(device, start, size, busy=False)
+        return super().unplug(device, start, size, busy=busy)
 
     def unplug_all(self, device: PluggableDevice, *, busy: bool) -> tuple[Response, Sequence[Extent]]:  # noqa: ARG002 - never busy
         """Unplug one plugged piece after the other, from the start, until the request forbids it."""
@@ -74,7 +79,7 @@ class StratoVirt(FixedMemslots):
 
     def parameters(self, scenario: Scenario, spec: VirtioMem, backend: MemoryBackend) -> DeviceParameters:  # noqa: ARG002 - the device decides
         """Choose the block size; the device must be whole blocks (``Memory::new_internal``)."""
-        block = spec.block_size if spec.block_size and spec.block_size % _BLOCK_MULTIPLE == 0 else _DEFAULT_BLOCK
+        block = _block_size(spec)
         if backend.size % block:
             raise Abort(
                 "assertion failed: (region_size % block_size) == 0",
@@ -87,4 +92,4 @@ class StratoVirt(FixedMemslots):
         """Return the end of what is there, up to whole blocks of the first device."""
         end = max((end for _, end in taken), default=self.first_address(scenario))
         first = next(one for one in scenario.devices if isinstance(one, VirtioMem))
-        return round_up(end, first.block_size or _DEFAULT_BLOCK)
+        return round_up(end, _block_size(first))
