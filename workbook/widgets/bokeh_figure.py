@@ -64,8 +64,6 @@ class Figure(BokehModel):
     _held: list[DocumentPatchedEvent] | None = None
     _outdated = True
     """Whether the figure changed since its last snapshot."""
-    _opening = False
-    """Whether the widget is just being made, and nothing can show it yet."""
 
     def __init__(self, model: Any, *, page: str = "", **more: Any) -> None:
         if page:
@@ -78,21 +76,13 @@ class Figure(BokehModel):
         super().__init__(model, **more)
 
     def update_from_model(self, model: LayoutDOM) -> None:
-        """Show another figure; its snapshot is taken when somebody asks for it."""
+        """Show another figure; its snapshot is taken when somebody asks for it: at first for the widget's channel."""
         self._model = model
         document = model.document or Document()
         if model.document is None:
             document.add_root(model)
         document.on_change_dispatch_to(self)
         self._outdated = True
-
-    def open(self) -> None:
-        """Open the widget's channel; a snapshot, which takes long, is left to the first display."""
-        self._opening = True
-        try:
-            super().open()
-        finally:
-            self._opening = False
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -138,7 +128,7 @@ class Figure(BokehModel):
 
         A page that was loaded again asks for the state of every widget of the kernel, and a snapshot takes long.
         """
-        if key is None and self._outdated and not self._opening:
+        if key is None and self._outdated:
             self._trait_values["render_bundle"] = self._model_to_traits(self._model)
             self._outdated = False
         state: dict[str, Any] = super().get_state(key, drop_defaults)
